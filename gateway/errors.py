@@ -1,0 +1,250 @@
+"""How things end: one tree of errors, each with the side it came from and the ending it leads to.
+
+Owns the public names of endings (close reasons, problem documents, metric labels, logs and audit use
+the same ones) and the question "may it be tried again?". Leaves to the raiser what is told to the log:
+the message of an exception is for operators and never reaches a browser.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar
+
+
+class Side(StrEnum):
+    """Where the cause of an error lies."""
+
+    BROWSER = "browser"
+    GATEWAY = "gateway"
+    CLOUD = "cloud"
+    UPSTREAM = "upstream"
+    OPERATOR = "operator"
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """A named way for a session to end.
+
+    `code` is the WebSocket close code (RFC 6455 §7.4), None where no Close frame can be sent.
+    `name` is the close reason; it keeps its meaning within a major version.
+    """
+
+    code: int | None
+    name: str
+
+
+CLOSED = Ending(1000, "closed")
+GOING_AWAY = Ending(1001, "going_away")
+PROTOCOL_ERROR = Ending(1002, "protocol_error")
+NOT_BINARY = Ending(1003, "not_binary")
+TOO_BIG = Ending(1009, "too_big")
+INTERNAL_ERROR = Ending(1011, "internal_error")
+UNAUTHENTICATED = Ending(4401, "unauthenticated")
+NO_SUCH_INSTANCE = Ending(4404, "no_such_instance")
+IDLE = Ending(4408, "idle")
+TAKEN_OVER = Ending(4409, "taken_over")
+ENDED_BY_ADMIN = Ending(4410, "ended_by_admin")
+DURATION = Ending(4411, "duration")
+IN_USE = Ending(4419, "in_use")
+INSTANCE_NOT_RUNNING = Ending(4423, "instance_not_running")
+CONTENDED = Ending(4424, "contended")
+RATE_LIMITED = Ending(4429, "rate_limited")
+UPSTREAM_LOST = Ending(4502, "upstream_lost")
+CLOUD_REFUSED = Ending(4503, "cloud_refused")
+UPSTREAM_CHANGED = Ending(4504, "upstream_changed")
+UPSTREAM_AUTH = Ending(4505, "upstream_auth")
+NOT_UNDERSTOOD = Ending(4506, "not_understood")
+BROWSER_LOST = Ending(None, "browser_lost")
+
+ENDINGS: tuple[Ending, ...] = (
+    CLOSED,
+    GOING_AWAY,
+    PROTOCOL_ERROR,
+    NOT_BINARY,
+    TOO_BIG,
+    INTERNAL_ERROR,
+    UNAUTHENTICATED,
+    NO_SUCH_INSTANCE,
+    IDLE,
+    TAKEN_OVER,
+    ENDED_BY_ADMIN,
+    DURATION,
+    IN_USE,
+    INSTANCE_NOT_RUNNING,
+    CONTENDED,
+    RATE_LIMITED,
+    UPSTREAM_LOST,
+    CLOUD_REFUSED,
+    UPSTREAM_CHANGED,
+    UPSTREAM_AUTH,
+    NOT_UNDERSTOOD,
+    BROWSER_LOST,
+)
+
+
+class GatewayError(Exception):
+    """Root of everything the gateway raises on purpose.
+
+    `retryable`: another attempt, with a new address, may succeed.
+    `once`: at most one more attempt is worth it.
+    `retry_after`: seconds the other side asked us to wait, None if it did not.
+    """
+
+    side: ClassVar[Side] = Side.GATEWAY
+    ending: ClassVar[Ending] = INTERNAL_ERROR
+    retryable: ClassVar[bool] = False
+    once: ClassVar[bool] = False
+    retry_after: float | None = None
+
+
+class ConfigurationError(GatewayError):
+    """The configuration cannot be used; the message has one line per fault. Exit code 2."""
+
+    side = Side.OPERATOR
+
+
+# What the browser sent (RFC 6455 §7.4.1 close codes).
+
+
+class BrowserError(GatewayError):
+    """The browser broke a protocol or went away."""
+
+    side = Side.BROWSER
+    ending = PROTOCOL_ERROR
+
+
+class ProtocolViolation(BrowserError):
+    """WebSocket or RFB rules broken by the client."""
+
+
+class NotBinary(BrowserError):
+    """A text message where RFB, which is binary, is due."""
+
+    ending = NOT_BINARY
+
+
+class TooBig(BrowserError):
+    """A frame or message above our limit."""
+
+    ending = TOO_BIG
+
+
+class BrowserLost(BrowserError):
+    """Connection reset, no pong within the timeout, or nothing read for too long."""
+
+    ending = BROWSER_LOST
+
+
+class SessionClosed(BrowserError):
+    """The user or the page ended it with a Close frame."""
+
+    ending = CLOSED
+
+
+# What the cloud's API answered (clouds.md, error mapping).
+
+
+class CloudError(GatewayError):
+    """The cloud's API did not give an address."""
+
+    side = Side.CLOUD
+    ending = UPSTREAM_LOST
+
+
+class NoSuchInstance(CloudError):
+    """The cloud does not know the instance."""
+
+    ending = NO_SUCH_INSTANCE
+
+
+class InstanceNotRunning(CloudError):
+    """The instance is stopped: final on the first open, retryable while reconnecting."""
+
+    ending = INSTANCE_NOT_RUNNING
+
+
+class InstanceNotReady(CloudError):
+    """The instance is not ready yet."""
+
+    ending = INSTANCE_NOT_RUNNING
+    retryable = True
+
+
+class RateLimited(CloudError):
+    """The cloud throttles, or our own budget for the instance is spent."""
+
+    ending = RATE_LIMITED
+    retryable = True
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class CloudUnavailable(CloudError):
+    """Server error, transport error or timeout of the API."""
+
+    retryable = True
+
+
+class BadAddress(CloudError):
+    """An answer without an address, or with one that fails validation."""
+
+    retryable = True
+    once = True
+
+
+class CloudRefused(CloudError):
+    """The cloud refuses our credentials or rights: the operator's business."""
+
+    ending = CLOUD_REFUSED
+
+
+class KeyRejected(CloudRefused):
+    """The access key itself is wrong: never to be tried again (Huawei locks keys after 5 failures)."""
+
+
+class CredentialExpired(CloudRefused):
+    """Temporary credential or clock out of date: once more after a refresh."""
+
+    retryable = True
+    once = True
+
+
+# The VNC side.
+
+
+class UpstreamError(GatewayError):
+    """The VNC server, or the way to it."""
+
+    side = Side.UPSTREAM
+    ending = UPSTREAM_LOST
+    retryable = True
+
+
+class UpstreamUnreachable(UpstreamError):
+    """Not reached: refused, timed out, TLS or handshake failed, dropped before 12 RFB bytes."""
+
+
+class UpstreamLost(UpstreamError):
+    """Was connected, then closed, reset or silent."""
+
+
+class UpstreamAuth(UpstreamError):
+    """Wrong VNC password, or only security types that we do not speak."""
+
+    ending = UPSTREAM_AUTH
+    retryable = False
+
+
+class UpstreamChanged(UpstreamError):
+    """Cannot be carried on transparently for this client."""
+
+    ending = UPSTREAM_CHANGED
+    retryable = False
+
+
+class NotUnderstood(UpstreamError):
+    """Not RFB, or framing lost."""
+
+    ending = NOT_UNDERSTOOD
+    retryable = False
