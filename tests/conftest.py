@@ -1,0 +1,63 @@
+"""Hooks that every test shares: missing components are named and counted, logs of failed tests are kept."""
+
+import re
+import shutil
+from collections import Counter
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+import pytest
+from support.components import install_command, missing, missing_is_failure
+
+ARTIFACTS = Path(__file__).parent / ".artifacts"
+
+_absent = pytest.StashKey[Counter[str]]()
+_failed = pytest.StashKey[bool]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "needs(*components): real components that the test runs against")
+    config.stash[_absent] = Counter()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip by name what cannot run here; under CI=true fail it."""
+    names = dict.fromkeys(name for mark in item.iter_markers("needs") for name in mark.args)
+    absent = missing(names)
+    if not absent:
+        return
+    reason = f"{', '.join(absent)} missing: {install_command(absent)}"
+    if missing_is_failure():
+        pytest.fail(reason, pytrace=False)
+    item.config.stash[_absent].update(absent)
+    pytest.skip(reason)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    absent = config.stash[_absent]
+    if not absent:
+        return
+    counts = ", ".join(f"{name} ({count} tests)" for name, count in sorted(absent.items()))
+    terminalreporter.section("missing components")
+    terminalreporter.write_line(f"skipped for want of: {counts}")
+    terminalreporter.write_line(f"install with: {install_command(sorted(absent))}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    item.stash[_failed] = item.stash.get(_failed, False) or report.failed
+    return report
+
+
+@pytest.fixture
+def artifacts(request: pytest.FixtureRequest) -> Iterator[Path]:
+    """A directory for the logs and pictures of one test, kept only if it fails."""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "_", request.node.nodeid.removeprefix("tests/"))
+    directory = ARTIFACTS / name[-150:]
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True)
+    yield directory
+    if not request.node.stash.get(_failed, False):
+        shutil.rmtree(directory, ignore_errors=True)
