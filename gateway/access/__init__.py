@@ -1,0 +1,1 @@
+"""Who may open which console, and what they may do there."""

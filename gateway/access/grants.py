@@ -1,0 +1,77 @@
+"""What a caller was given: a grant for one console, its one-time WebSocket ticket, its sealed resume token."""
+
+import json
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+from gateway.rfb.policy import Policy
+
+WS_TICKET_TTL = 30.0
+"""Seconds between `POST /grant` and the WebSocket that its ticket opens."""
+
+MAX_TOKEN = 4096
+"""Characters of a ticket or resume token worth looking at; ours have a few hundred."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """What a user may do on a console (product.md, admin listener)."""
+
+    control: bool = True
+    clipboard: Literal["none", "to_vm", "from_vm", "both"] = "both"
+    power: bool = False
+    takeover: bool = True
+
+    def policy(self) -> Policy:
+        """The part that is enforced on the RFB stream."""
+        return Policy(control=self.control, clipboard=self.clipboard, power=self.power)
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Leave for one user to open one console until `expires_at` (Unix seconds).
+
+    `session` names the session in logs and stays the same over every return.
+    """
+
+    session: str
+    console: str
+    user: str
+    expires_at: int
+    rights: Rights = field(default_factory=Rights)
+    reference: str = ""
+
+    def to_json(self) -> str:
+        """The grant as it is stored with a ticket and sealed in a resume token."""
+        return json.dumps(asdict(self), separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> "Grant":
+        """The reverse of `to_json`, for text of our own making."""
+        fields: dict[str, Any] = json.loads(text)
+        return replace(cls(**fields), rights=Rights(**fields["rights"]))
+
+
+class Seal:
+    """Seals grants into resume tokens that only holders of the keys can make or read.
+
+    The first key seals, all of them open, so that keys can rotate.
+    """
+
+    def __init__(self, keys: list[bytes] | None = None) -> None:
+        self._box = MultiFernet([Fernet(key) for key in keys or [Fernet.generate_key()]])
+
+    def close(self, grant: Grant) -> str:
+        """A resume token for `grant`."""
+        return self._box.encrypt(grant.to_json().encode()).decode()
+
+    def open(self, token: str) -> Grant | None:
+        """The grant in `token`; None if it was not sealed by us."""
+        if len(token) > MAX_TOKEN:
+            return None
+        try:
+            return Grant.from_json(self._box.decrypt(token.encode()))
+        except InvalidToken:
+            return None

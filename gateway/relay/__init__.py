@@ -1,0 +1,1 @@
+"""Two legs and the byte loop between them: flow control, liveness, keepalive."""

@@ -1,0 +1,98 @@
+"""The leg towards the browser: a WebSocket server connection whose opening handshake is over."""
+
+from collections.abc import Callable, Sequence
+
+from gateway import errors
+from gateway.errors import BrowserLost, Ending, GatewayError, SessionClosed
+from gateway.relay.buffer import ReceiveBuffer
+from gateway.relay.leg import Leg, Span
+from gateway.relay import sockets
+from gateway.websocket import frames
+from gateway.websocket.frames import Opcode
+from gateway.websocket.scanner import Scanner
+
+MAX_PAYLOAD = 1024 * 1024
+"""Bytes of one frame from a browser: four times the largest client message that we accept (a paste)."""
+
+
+class BrowserLeg(Leg):
+    """Speaks WebSocket as the server; hands on unmasked payload, sends spans as one binary message each.
+
+    `on_payload` gets the payload spans of one read.
+    `on_gone` is called when the connection is over, so that whoever accepted it can let go.
+    """
+
+    def __init__(self, buffer: ReceiveBuffer, *, on_gone: Callable[[Exception | None], None]) -> None:
+        super().__init__(buffer)
+        self._scanner = Scanner(from_browser=True, max_payload=MAX_PAYLOAD)
+        self._on_gone = on_gone
+        self.on_payload: Callable[[Sequence[Span]], None] = lambda _: None
+        self.messages_out = 0
+
+    def received(self, data: memoryview) -> None:
+        """Take the frames of one read apart."""
+        spans: list[Span] = []
+        try:
+            self._scanner.receive(data, spans)
+        except GatewayError:
+            if self._closing:  # the rest of a broken stream; our Close frame is on its way
+                return
+            raise
+        if spans and not self._closing:
+            self.on_payload(spans)
+        if self._scanner.controls:
+            self._answer_controls()
+
+    def _answer_controls(self) -> None:
+        controls, self._scanner.controls = self._scanner.controls, []
+        for control in controls:
+            if control.opcode is Opcode.PING and not self._closing:
+                self.write([frames.control(Opcode.PONG, control.payload)])
+            elif control.opcode is Opcode.CLOSE:
+                if self._closing:
+                    self.close_transport()
+                else:
+                    self.end(SessionClosed("the browser sent a Close frame"))
+
+    def send(self, spans: Sequence[Span]) -> None:
+        """Send `spans` as the payload of one binary message (RFC 6455 §5.6), in one write."""
+        if self._closing:
+            return
+        self.messages_out += 1
+        self.write([frames.header(Opcode.BINARY, sum(map(len, spans))), *spans])
+
+    def ping(self) -> None:
+        """Ask for a sign of life; browsers answer by themselves."""
+        if self.open:
+            self.write([frames.control(Opcode.PING, b"")])
+
+    def close(self, ending: Ending) -> None:
+        """End with `ending`'s code and name as the reason; the connection is gone ABORT_AFTER seconds later."""
+        if self._closing:
+            return
+        self._closing = self._ended = True
+        if ending.code is None or ending is errors.BROWSER_LOST:
+            self.abort()
+            return
+        self.write([frames.control(Opcode.CLOSE, frames.close_payload(ending.code, ending.name))])
+        if self._scanner.closed:
+            self.close_transport()
+        else:
+            # Closing with unread input in the socket would reset the connection and lose the Close frame.
+            self.resume_reading()
+            self.abort_later()
+
+    def lost(self, cause: str) -> GatewayError:
+        """A browser that went without a Close frame."""
+        return BrowserLost(cause)
+
+    def connection_made(self, transport: "asyncio.BaseTransport") -> None:
+        """Take over an accepted connection."""
+        super().connection_made(transport)
+        assert self._transport is not None
+        sockets.bound_unsent(self._transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Report the end, and let go of what accepted the connection."""
+        super().connection_lost(exc)
+        self._on_gone(exc)

@@ -1,0 +1,21 @@
+"""The one receive buffer that all connections of a loop share.
+
+Owns the rule that makes sharing safe: whoever wrote a view of the buffer and finds that the transport
+could not send all of it at once leaves that buffer to the transport and takes a new one.
+"""
+
+SIZE = 128 * 1024
+"""Bytes asked of one read. 256 KiB costs the same per byte and pins twice the memory (measured)."""
+
+
+class ReceiveBuffer:
+    """A block that every `get_buffer` of the loop returns; `renew` gives up the current one."""
+
+    __slots__ = ("view",)
+
+    def __init__(self) -> None:
+        self.renew()
+
+    def renew(self) -> None:
+        """Take a fresh block; views of the old one keep it alive for as long as they need."""
+        self.view = memoryview(bytearray(SIZE))

@@ -1,0 +1,183 @@
+"""What both legs of a session share: reading into the shared buffer, writing at once, flow control, one end.
+
+Leaves to the subclasses what the bytes mean. A leg never awaits and lets no exception out of its
+callbacks: whatever goes wrong becomes the single report to `on_end`.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from gateway.errors import GatewayError
+from gateway.relay import sockets
+from gateway.relay.buffer import ReceiveBuffer
+
+Span = bytes | memoryview
+
+TLS_WRITE_LIMIT = 64 * 1024
+"""High-water mark of TLS transports; at 0, as plain ones have it, TLS does not move a byte (measured)."""
+
+ABORT_AFTER = 2.0
+"""Seconds that a closing leg may take to send its rest; a peer that never reads would hold it for ever."""
+
+
+class Leg(asyncio.BufferedProtocol):
+    """One connection of a session.
+
+    `on_end` is called once, with the reason, when the leg is of no more use.
+    `peer` is paused while this leg cannot write, and resumed when it can.
+    """
+
+    def __init__(self, buffer: ReceiveBuffer) -> None:
+        self._buffer = buffer
+        self._transport: asyncio.Transport | None = None
+        self._tls = False
+        self._abort: asyncio.TimerHandle | None = None
+        self._ended = False
+        self._closing = False
+        self._reading = True
+        self.on_end: Callable[[GatewayError], None] = lambda _: None
+        self.peer: Leg | None = None
+        self.bytes_in = 0
+        self.bytes_out = 0
+
+    # What the liveness clock asks.
+
+    @property
+    def reading(self) -> bool:
+        """False while flow control keeps us from reading: then silence proves nothing."""
+        return self._reading
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that the transport still holds for the peer."""
+        return self._transport.get_write_buffer_size() if self._transport else 0
+
+    @property
+    def open(self) -> bool:
+        """True while messages may still be sent."""
+        return self._transport is not None and not self._closing
+
+    # asyncio's side: connection, reading.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the transport and set it up to write at once."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._tls = transport.get_extra_info("sslcontext") is not None
+        # Plain legs write at once: uvloop sends immediately when its high-water mark is 0, and keeps
+        # references to what the kernel did not take, never copies.
+        transport.set_write_buffer_limits(TLS_WRITE_LIMIT if self._tls else 0)
+        sockets.tune(transport)
+
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's signature
+        """Lend the loop's shared buffer for one read."""
+        return self._buffer.view
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Hand on what was read; the view is only good until this returns."""
+        self.bytes_in += nbytes
+        if self._ended and not self._closing:
+            return
+        try:
+            self.received(self._buffer.view[:nbytes])
+        except GatewayError as error:
+            self.end(error)
+        except Exception as error:  # noqa: BLE001 - a callback must not raise: the loop would only log it
+            self.end(_internal(error))
+
+    def received(self, data: memoryview) -> None:
+        """What the subclass does with the bytes of one read."""
+        raise NotImplementedError
+
+    def eof_received(self) -> bool:
+        """The peer will send no more: there is no half-open VNC session."""
+        self.end(self.lost("the connection was closed"))
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Drop the transport (a write after this would raise inside the other leg's callback) and report."""
+        self._transport = None
+        if self._abort is not None:
+            self._abort.cancel()
+        self.end(self.lost(str(exc) if exc else "the connection was closed"))
+        if self.peer is not None:
+            self.peer.resume_reading()
+
+    def lost(self, cause: str) -> GatewayError:
+        """The error that a loss of this leg's connection is."""
+        raise NotImplementedError
+
+    # Flow control: one leg's full write buffer stops reading on the other.
+
+    def pause_writing(self) -> None:
+        """The transport holds more than it may: stop the source."""
+        if self.peer is not None:
+            self.peer.pause_reading()
+
+    def resume_writing(self) -> None:
+        """The transport has sent what it held: let the source go on."""
+        if self.peer is not None:
+            self.peer.resume_reading()
+
+    def pause_reading(self) -> None:
+        """Stop taking bytes from this leg's peer."""
+        if self._reading and self._transport is not None and not self._transport.is_closing():
+            self._reading = False
+            self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Take bytes again."""
+        if not self._reading:
+            self._reading = True
+            if self._transport is not None and not self._transport.is_closing():
+                self._transport.resume_reading()
+
+    # Writing and ending.
+
+    def write(self, spans: Sequence[Span]) -> None:
+        """Send `spans` in order, as one system call where the transport can.
+
+        Views of the shared buffer are allowed: what could not be sent keeps its buffer.
+        """
+        transport = self._transport
+        if transport is None:
+            return
+        if self._tls:
+            # Each write is at least one TLS record and is copied by encryption anyway.
+            data = b"".join(spans)
+            self.bytes_out += len(data)
+            transport.write(data)
+        else:
+            self.bytes_out += sum(map(len, spans))
+            transport.writelines(spans)
+        if transport.get_write_buffer_size():
+            self._buffer.renew()
+
+    def end(self, error: GatewayError) -> None:
+        """Report the end of this leg, once."""
+        if not self._ended:
+            self._ended = True
+            self.on_end(error)
+
+    def close_transport(self) -> None:
+        """Close once everything is sent, or after ABORT_AFTER seconds without."""
+        if self._transport is None:
+            return
+        self._transport.close()
+        self.abort_later()
+
+    def abort_later(self) -> None:
+        """See to it that the connection is gone ABORT_AFTER seconds from now."""
+        if self._transport is not None and self._abort is None:
+            self._abort = asyncio.get_running_loop().call_later(ABORT_AFTER, self.abort)
+
+    def abort(self) -> None:
+        """Drop the connection now."""
+        if self._transport is not None:
+            self._transport.abort()
+
+
+def _internal(cause: BaseException) -> GatewayError:
+    error = GatewayError(f"{type(cause).__name__} in a connection callback")
+    error.__cause__ = cause
+    return error

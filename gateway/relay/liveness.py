@@ -1,0 +1,71 @@
+"""Is a leg alive? Decided from byte counts and the time alone, so that it can be tested without a socket.
+
+Any byte received and any progress of the write buffer is life. The clock stands still while flow
+control keeps us from reading the leg; a queue that the peer drains, however slowly, is no silence.
+"""
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+STALLED_AFTER = 120.0
+"""Seconds in which a peer must take at least one byte of what waits for it."""
+
+
+class Verdict(Enum):
+    """What to do about a leg now."""
+
+    ALIVE = auto()
+    PING = auto()
+    SILENT = auto()
+    STALLED = auto()
+
+
+@dataclass(slots=True)
+class Liveness:
+    """The clock of one leg.
+
+    `ping_every`: seconds between pings; they also keep load balancers with 60 s idle limits content.
+    `timeout`: seconds that the peer may be silent after a ping.
+    `judged`: False for peers that are known not to answer pings; then silence is no loss.
+    """
+
+    ping_every: float
+    timeout: float
+    now: float
+    judged: bool = True
+    _received: int = 0
+    _drained: int = 0
+    _took: float = 0.0
+    _pinged: float = 0.0
+    _asked: float | None = None
+
+    def __post_init__(self) -> None:
+        self._took = self._pinged = self.now
+
+    @property
+    def answered(self) -> bool:
+        """True when no ping is waiting for a sign of life."""
+        return self._asked is None
+
+    def check(self, now: float, *, received: int, sent: int, unsent: int, reading: bool) -> Verdict:
+        """Look at the leg's counters; call about once a second.
+
+        `received`, `sent`: bytes so far; `unsent`: those of `sent` that still wait for the peer.
+        """
+        drained = sent - unsent
+        moved = drained > self._drained
+        if received != self._received or moved or unsent or not reading:
+            self._asked = None
+        if moved or not unsent:
+            self._took = now
+        self._received, self._drained = received, drained
+        if unsent:
+            return Verdict.STALLED if now - self._took >= STALLED_AFTER else Verdict.ALIVE
+        if self.judged and self._asked is not None and now - self._asked >= self.timeout:
+            return Verdict.SILENT
+        if now - self._pinged < self.ping_every:
+            return Verdict.ALIVE
+        self._pinged = now
+        if self._asked is None and reading:
+            self._asked = now
+        return Verdict.PING

@@ -1,0 +1,1 @@
+"""What replicas share. For now one process: `memory`."""
