@@ -1,0 +1,49 @@
+"""Consoles that the configuration lists one by one: plain VNC servers, WebSockets, noVNC pages."""
+
+from collections.abc import Mapping
+
+from gateway.config.providers import StaticConsole
+from gateway.errors import BadAddress, ConfigurationError, NoSuchInstance
+from gateway.providers import address
+from gateway.providers.address import Location
+from gateway.providers.outlet import Outlet
+from gateway.providers.target import Target
+
+
+class StaticProvider:
+    """Addresses that never change; listing one is what allows it.
+
+    Raises ConfigurationError with a line for each bad one.
+    """
+
+    def __init__(self, name: str, consoles: Mapping[str, StaticConsole], outlet: Outlet) -> None:
+        self.name = name
+        self._consoles = consoles
+        self._outlet = outlet
+        self._locations: dict[str, Location] = {}
+        faults = []
+        for instance, console in consoles.items():
+            try:
+                self._locations[instance] = address.from_any(console.url)
+            except BadAddress as error:
+                faults.append(f"providers.{name}.consoles.{instance}: {error}")
+        if faults:
+            raise ConfigurationError("\n".join(faults))
+
+    def knows(self, instance: str) -> bool:
+        return instance in self._locations
+
+    @property
+    def instances(self) -> tuple[str, ...]:
+        """All of them, in the configuration's order."""
+        return tuple(self._locations)
+
+    async def locate(self, instance: str, *, session: str, user: str, reference: str) -> Target:  # noqa: ARG002 -- the Protocol's; a fixed address is the same for everybody
+        """The console's address; NoSuchInstance if it is not listed."""
+        location = self._locations.get(instance)
+        if location is None:
+            raise NoSuchInstance(f"providers.{self.name}.consoles has no {instance}")
+        return self._outlet.target(location, account=self.name, password=self._consoles[instance].password)
+
+    async def close(self) -> None:
+        """Nothing is held."""
