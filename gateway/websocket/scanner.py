@@ -20,9 +20,9 @@ RESERVED_BITS = 0x70
 OPCODE_BITS = 0x0F
 CONTROL_BIT = 0x08  # opcodes from 8 up are control frames (§5.5)
 
-BINARY_16 = (FIN | Opcode.BINARY) << 8 | LENGTH_16  # first two bytes of a whole unmasked message of 126 to 65535 bytes
+WHOLE_BINARY = FIN | Opcode.BINARY
 
-_U32 = Struct(">I").unpack_from
+_HEAD_16 = Struct(">HH").unpack_from
 
 # Close codes that may be on the wire (§7.4.1, §7.4.2, and the IANA registry for 1012 to 1014).
 REGISTERED_CODES = frozenset({1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014})
@@ -54,6 +54,7 @@ class Scanner:
         "_left",
         "_mask",
         "_max_payload",
+        "_run",
         "closed",
         "controls",
     )
@@ -63,6 +64,7 @@ class Scanner:
         self.controls: list[Control] = []
         self.closed = False
         self._from_browser = from_browser
+        self._run = _masked_run if from_browser else _unmasked_run
         self._max_payload = max_payload
         self._head = b""  # the beginning of a header that the last chunk cut
         self._left = 0  # payload bytes of the frame under way that are still to come
@@ -82,18 +84,11 @@ class Scanner:
             return
         at = self._resume(data, out)
         end = len(data)
-        # The commonest header is read in place: an upstream that sends 1.4 KB frames brings 90 of them a chunk, and
-        # the long way below would cost four times as much for each.
-        in_place = 0 if self._from_browser else self._max_payload
         while at < end and not self.closed:
-            if in_place and end - at >= 4 and not self._fragmented:
-                word: int = _U32(data, at)[0]
-                length = word & 0xFFFF
-                stop = at + 4 + length
-                if word >> 16 == BINARY_16 and LENGTH_16 <= length <= in_place and stop <= end:
-                    out.append(data[at + 4 : stop])
-                    at = stop
-                    continue
+            if not self._fragmented:
+                at = self._run(data, at, out, self._max_payload)
+                if at == end:
+                    return
             start = self._header(data, at)
             if start == NEED_MORE:
                 self._head = bytes(data[at:])
@@ -221,3 +216,36 @@ class Scanner:
         """Give the error to raise; nothing more is read from this connection."""
         self.closed = True
         return kind(what) if self._from_browser else NotUnderstood(f"WebSocket: {what}")
+
+
+# The commonest headers are read in place, in runs; a header that is anything else ends the run and takes the long way,
+# which checks everything and costs four times as much. A chunk holds 90 of an upstream's 1.4 KB frames.
+
+
+def _unmasked_run(data: memoryview, at: int, out: list[memoryview | bytes], max_payload: int) -> int:
+    """Take whole binary messages of 126 to 65535 unmasked bytes that begin at `at`: where the first other begins."""
+    end = len(data)
+    kind_wanted = WHOLE_BINARY << 8 | LENGTH_16
+    while end - at >= 4:
+        kind, length = _HEAD_16(data, at)
+        start = at + 4
+        stop = start + length
+        if kind != kind_wanted or stop > end or not LENGTH_16 <= length <= max_payload:
+            break
+        out.append(data[start:stop])
+        at = stop
+    return at
+
+
+def _masked_run(data: memoryview, at: int, out: list[memoryview | bytes], max_payload: int) -> int:
+    """Take whole binary messages of 1 to 125 masked bytes (input) that begin at `at`: where the first other begins."""
+    end = len(data)
+    while end - at >= 6:
+        length = data[at + 1] ^ MASKED
+        start = at + 6
+        stop = start + length
+        if data[at] != WHOLE_BINARY or stop > end or not 0 < length < LENGTH_16 or length > max_payload:
+            break
+        out.append(apply_mask(data[start:stop], bytes(data[at + 2 : start])))
+        at = stop
+    return at
