@@ -1,0 +1,1 @@
+"""What an operator may set: models, loading, checking and the JSON Schema of the configuration."""

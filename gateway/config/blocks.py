@@ -1,0 +1,81 @@
+"""How sessions behave and what they may use: [keepalive], [reconnect], [limits], [log], [state].
+
+A provider may override the keys of Keepalive, Reconnect and SessionLimits one by one: see `overlay`.
+"""
+
+from typing import Annotated, Literal, Self, TypeVar
+
+from pydantic import AfterValidator, ByteSize, model_validator
+
+from gateway.config.block import Block
+from gateway.config.values import Count, PositiveSeconds, Seconds, Size
+
+MIB = 1024 * 1024
+
+
+class Keepalive(Block):
+    """What keeps a silent session open on both hops (rfb.md §7); times in seconds.
+
+    `upstream_after`: without a client message for so long, the gateway sends one, by `method`.
+    """
+
+    upstream_after: PositiveSeconds = 45
+    method: Literal["auto", "update_request", "input", "ping", "off"] = "auto"
+    browser_ping: PositiveSeconds = 20
+    browser_timeout: PositiveSeconds = 20
+
+
+class Reconnect(Block):
+    """How long (seconds) and how often a lost upstream is dialled again, per instance."""
+
+    window: Seconds = 120
+    per_minute: Count = 24
+
+
+class SessionLimits(Block):
+    """Limits of one session: seconds without human input (0: none), seconds in all, bytes held."""
+
+    human_idle: Seconds = 1800
+    duration: PositiveSeconds = 43200
+    held: Size = ByteSize(4 * MIB)
+
+
+class Limits(SessionLimits):
+    """Limits of a session, and of the process: sessions, bytes held by all, seconds to drain."""
+
+    sessions: Count = 2000
+    held_total: Size = ByteSize(128 * MIB)
+    drain: Seconds = 300
+
+    @model_validator(mode="after")
+    def _held_fits(self) -> Self:
+        if self.held > self.held_total:
+            raise ValueError("held, for one session, is more than held_total, for all")
+        return self
+
+
+class Log(Block):
+    """What is logged and how; auto: console on a terminal, else json."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "console", "json"] = "auto"
+
+
+def _memory(url: str) -> str:
+    if url != "memory://":
+        raise ValueError('only "memory://", one process, exists yet')
+    return url
+
+
+class State(Block):
+    """What replicas share. So far nothing: one process."""
+
+    url: Annotated[str, AfterValidator(_memory)] = "memory://"
+
+
+B = TypeVar("B", bound=Block)
+
+
+def overlay(base: B, override: Block) -> B:
+    """Give `base` with the keys that were set in `override` put over it."""
+    return base.model_copy(update={key: getattr(override, key) for key in override.model_fields_set})

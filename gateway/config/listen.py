@@ -1,0 +1,103 @@
+"""Where the gateway listens and who may come in: [listen], [admin], [access].
+
+Only loopback and access mode "open" exist so far; anything else is refused here with one line each.
+"""
+
+import ssl
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from gateway.config.block import Block
+from gateway.config.values import Host, Origin, Origins, Port, ReadableFile, unset
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine can reach `host`; a name other than localhost counts as reachable."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _loopback(host: str) -> str:
+    if not is_loopback(host):
+        raise ValueError(f'{host} is refused: there is no access control yet, listen on loopback, as in "127.0.0.1"')
+    return host
+
+
+LoopbackHost = Annotated[Host, AfterValidator(_loopback)]
+
+
+class Tls(Block):
+    """Certificate chain and key (PEM) of a listener."""
+
+    certificate: ReadableFile
+    key: ReadableFile
+
+    @model_validator(mode="after")
+    def _pair(self) -> Self:
+        try:
+            server_context(self.certificate, self.key)
+        except (ssl.SSLError, ValueError, OSError) as error:
+            raise ValueError(f"certificate and key cannot be used together: {_reason(error)}") from error
+        return self
+
+
+def _reason(error: Exception) -> str:
+    return (error.reason or "not PEM") if isinstance(error, ssl.SSLError) else str(error)
+
+
+def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
+    """Give the TLS side of a listener; raises ssl.SSLError or ValueError when the pair cannot be used."""
+
+    def no_password() -> str:
+        raise ValueError("the key is encrypted")  # else OpenSSL asks on the terminal
+
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, key, password=no_password)
+    return context
+
+
+def _no_tls(value: object) -> object:
+    return None if value in ({}, "") else value
+
+
+class Listen(Block):
+    """What browsers and load balancers reach.
+
+    `public_url` is the trusted origin and host, and what links start with. `allowed_origins` are
+    trusted beside it; `embed_origins` may show the page in a frame.
+    """
+
+    host: LoopbackHost = "127.0.0.1"
+    port: Port = 8080
+    public_url: Annotated[Origin | None, unset] = None
+    tls: Annotated[Tls | None, BeforeValidator(_no_tls)] = None
+    allowed_origins: Origins = ()
+    embed_origins: Origins = ()
+
+
+class Admin(Block):
+    """API, metrics and health."""
+
+    host: LoopbackHost = "127.0.0.1"
+    port: Port = 9090
+
+
+def _only_open(mode: str) -> str:
+    if mode != "open":
+        raise ValueError(f'"{mode}" does not exist yet: set access.mode = "open", which serves this machine only')
+    return mode
+
+
+class Access(Block):
+    """Who may open which console. The default is closed, and has to be opened by hand."""
+
+    mode: Annotated[Literal["open", "ticket", "jwt", "proxy_header"], AfterValidator(_only_open)] = Field(
+        default="ticket", validate_default=True
+    )

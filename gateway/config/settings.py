@@ -1,0 +1,67 @@
+"""The whole configuration as one frozen value.
+
+Building it reads neither files nor environment, except the secret files that it names; load.py does.
+"""
+
+from pydantic import Field, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from gateway.config.block import prepare
+from gateway.config.blocks import Keepalive, Limits, Log, Reconnect, SessionLimits, State, overlay
+from gateway.config.credentials import Credential
+from gateway.config.listen import Access, Admin, Listen
+from gateway.config.providers import AnyProvider
+from gateway.config.values import Name
+
+
+class Settings(BaseSettings):
+    """Every table of the configuration file."""
+
+    model_config = SettingsConfigDict(
+        title="Configuration of vnc-gateway", frozen=True, extra="forbid", hide_input_in_errors=True
+    )
+
+    listen: Listen = Listen()
+    admin: Admin = Admin()
+    access: Access = Field(default={}, validate_default=True)  # its refusal is then a fault like others
+    state: State = State()
+    credentials: dict[Name, Credential] = {}
+    providers: dict[Name, AnyProvider] = {}
+    keepalive: Keepalive = Keepalive()
+    reconnect: Reconnect = Reconnect()
+    limits: Limits = Limits()
+    log: Log = Log()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _prepare(cls, data: object) -> object:
+        return prepare(cls, data)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 -- the signature is pydantic-settings'
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Leave out the sources that pydantic-settings would read by itself."""
+        return cls.sources(init_settings)
+
+    @classmethod
+    def sources(cls, given: PydanticBaseSettingsSource) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take values from the caller only; load.py has others."""
+        return (given,)
+
+    def keepalive_for(self, provider: str) -> Keepalive:
+        """Give [keepalive] with the provider's own keys put over it."""
+        return overlay(self.keepalive, self.providers[provider].keepalive)
+
+    def reconnect_for(self, provider: str) -> Reconnect:
+        """Give [reconnect] with the provider's own keys put over it."""
+        return overlay(self.reconnect, self.providers[provider].reconnect)
+
+    def limits_for(self, provider: str) -> SessionLimits:
+        """Give the session's part of [limits] with the provider's own keys put over it."""
+        return overlay(self.limits, self.providers[provider].limits)

@@ -1,0 +1,46 @@
+"""What several tables of the configuration must say together.
+
+Works on the raw values, not on models: these faults are found even where others keep a model from
+being built. Whatever is not of the expected shape is passed over, since it is a fault by itself.
+"""
+
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from gateway.config.faults import Path
+
+
+def faults(data: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
+    """Give path and sentence of each contradiction."""
+    yield from _credentials(data)
+    yield from _ports(data)
+
+
+def _credentials(data: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
+    """A provider names a credential that exists and is not the other cloud's."""
+    credentials = _table(data, "credentials")
+    for name, provider in _table(data, "providers").items():
+        wanted = provider.get("credentials") if isinstance(provider, Mapping) else None
+        if not isinstance(wanted, str):
+            continue
+        path = ("providers", name, "credentials")
+        if wanted not in credentials:
+            close = get_close_matches(wanted, credentials, n=1)
+            yield path, "no such credential" + (f", did you mean {close[0]}?" if close else "")
+            continue
+        cloud = _table(credentials, wanted).get("cloud")
+        if cloud and provider.get("type") in ("alibaba", "huawei") and cloud != provider["type"]:
+            yield path, f"is a credential of {cloud}, the provider is of type {provider['type']}"
+
+
+def _ports(data: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
+    """The two listeners do not want the same port."""
+    port = str(_table(data, "admin").get("port", 9090))
+    if port == str(_table(data, "listen").get("port", 8080)) and port != "0":
+        yield ("admin", "port"), f"{port} is listen.port, too"
+
+
+def _table(data: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    value = data.get(key)
+    return value if isinstance(value, Mapping) else {}

@@ -1,0 +1,190 @@
+"""The kinds of value that several tables use: ports, times, sizes, names, hosts, origins, addresses.
+
+Each type checks one value by itself and says in plain words what is expected. Values are shown in a
+fault only where they cannot hold a secret.
+"""
+
+import re
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import SplitResult, urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, WithJsonSchema
+
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
+_INSTANCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_HOST = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*|[0-9a-f:.]*:[0-9a-f:.]*")
+_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 §5.6.2
+_PRINTABLE = re.compile(r"[\x21-\x7e]+")
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+def _no_bool(value: object) -> object:
+    # Python counts true as 1, an operator does not
+    if isinstance(value, bool):
+        raise ValueError("must be a number")  # noqa: TRY004 -- pydantic collects ValueError, not TypeError
+    return value
+
+
+def _name(value: str) -> str:
+    if not _NAME.fullmatch(value):
+        raise ValueError('a name starts with a letter a-z and has up to 32 of a-z, 0-9 and "-"')
+    return value
+
+
+def _instance(value: str) -> str:
+    if not _INSTANCE.fullmatch(value):
+        raise ValueError(
+            'an instance starts with a letter or digit and has up to 64 of A-Z, a-z, 0-9, ".", "_" and "-"'
+        )
+    return value
+
+
+def _host(value: str) -> str:
+    host = value.lower().removeprefix("[").removesuffix("]")
+    if not _HOST.fullmatch(host):
+        raise ValueError("must be a host name or address, without scheme or port")
+    return host
+
+
+def _allowed_host(value: str) -> str:
+    suffix = value.removeprefix("*")
+    return "." + _host(suffix[1:]) if suffix.startswith(".") else _host(value)
+
+
+def _word(value: str) -> str:
+    if not _WORD.fullmatch(value):
+        raise ValueError('must be letters, digits, "-" and "_"')
+    return value
+
+
+def _token(value: str) -> str:
+    if value and not _TOKEN.fullmatch(value):
+        raise ValueError("must be one word as in an HTTP header, without spaces")
+    return value
+
+
+def _header_name(value: str) -> str:
+    if not _TOKEN.fullmatch(value):
+        raise ValueError("is not the name of an HTTP header")
+    if value.lower() in (
+        "host",
+        "connection",
+        "upgrade",
+        "content-length",
+        "transfer-encoding",
+    ) or value.lower().startswith("sec-websocket-"):
+        raise ValueError("belongs to the WebSocket handshake and cannot be set")
+    return value
+
+
+def _header_value(value: str) -> str:
+    if not value.isprintable() or not value.isascii():
+        raise ValueError("must be printable ASCII on one line")
+    return value
+
+
+def split_url(value: str, schemes: tuple[str, ...]) -> SplitResult:
+    """Take a URL apart.
+
+    Raises ValueError for another scheme, a missing host, user names, white space or control characters.
+    """
+    if not _PRINTABLE.fullmatch(value):
+        raise ValueError("must be a URL without spaces or control characters")
+    try:
+        url = urlsplit(value)
+        has_port = url.port != 0
+    except ValueError:  # a port that is no number or above 65535, an open bracket
+        raise ValueError("has a host or port that cannot be read") from None
+    if url.scheme not in schemes:
+        raise ValueError(f"must start with {_either([scheme + '://' for scheme in schemes])}")
+    if not url.hostname or not has_port:
+        raise ValueError("must name a host and, where given, a port from 1 to 65535")
+    return url
+
+
+def _either(words: list[str]) -> str:
+    return " or ".join([", ".join(words[:-1]), words[-1]])
+
+
+def _http_url(value: str) -> str:
+    url = split_url(value, ("https", "http"))
+    if url.username is not None or url.fragment:
+        raise ValueError("must be a URL without user name and fragment")
+    return value
+
+
+def _proxy_url(value: str) -> str:
+    split_url(value, ("http", "https"))
+    return value
+
+
+def _origin(value: str) -> str:
+    """Bring an origin into the form that browsers send: lower case, without the scheme's own port."""
+    url = split_url(value.lower(), ("https", "http"))
+    if url.path not in ("", "/") or url.query or url.fragment or url.username is not None:
+        raise ValueError("must be an origin: scheme, host and port only, as in https://console.example.com")
+    host = f"[{url.hostname}]" if ":" in (url.hostname or "") else url.hostname
+    port = "" if url.port in (None, _DEFAULT_PORTS[url.scheme]) else f":{url.port}"
+    return f"{url.scheme}://{host}{port}"
+
+
+def _console_url(value: str) -> str:
+    url = split_url(value, ("tcp", "ws", "wss", "http", "https"))
+    if url.username is not None:
+        raise ValueError("must not hold a user name or password: use password_file")
+    if url.scheme == "tcp" and (url.port is None or url.path or url.query):
+        raise ValueError("must be tcp://HOST:PORT")
+    return value
+
+
+def _file(value: Path) -> Path:
+    try:
+        with value.open("rb"):
+            return value
+    except OSError as error:
+        raise ValueError(f"cannot read {value}: {error.strerror}") from error
+
+
+def _split(value: object) -> object:
+    # the environment has no lists: commas separate
+    return [item.strip() for item in value.split(",") if item.strip()] if isinstance(value, str) else value
+
+
+def _empty(value: object) -> object:
+    # "" in the file, or an empty variable, stands for "not set"
+    return None if value == "" else value
+
+
+unset = BeforeValidator(_empty, json_schema_input_type=str | None)
+_NUMBER = BeforeValidator(_no_bool)
+_COMMAS = BeforeValidator(_split)
+
+Port = Annotated[int, _NUMBER, Field(ge=0, le=65535)]  # 0: any free one
+Count = Annotated[int, _NUMBER, Field(ge=1)]
+Seconds = Annotated[float, _NUMBER, Field(ge=0)]
+PositiveSeconds = Annotated[float, _NUMBER, Field(gt=0)]
+Size = Annotated[
+    ByteSize,
+    _NUMBER,
+    Field(ge=1),
+    WithJsonSchema(
+        {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": r"^[0-9.]+ *([KMGkmg]i?)?[Bb]?$"}]}
+    ),
+]
+Name = Annotated[str, AfterValidator(_name)]
+Instance = Annotated[str, AfterValidator(_instance)]
+Host = Annotated[str, AfterValidator(_host)]
+Word = Annotated[str, AfterValidator(_word)]
+Token = Annotated[str, AfterValidator(_token)]
+HeaderName = Annotated[str, AfterValidator(_header_name)]
+HeaderValue = Annotated[str, AfterValidator(_header_value)]
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
+ProxyUrl = Annotated[str, AfterValidator(_proxy_url)]
+Origin = Annotated[str, AfterValidator(_origin)]
+ConsoleUrl = Annotated[str, AfterValidator(_console_url)]
+ReadableFile = Annotated[Path, AfterValidator(_file)]
+Origins = Annotated[tuple[Origin, ...], _COMMAS]
+# A leading "." or "*." stands for every name below; kept with the leading ".".
+AllowedHosts = Annotated[tuple[Annotated[str, AfterValidator(_allowed_host)], ...], _COMMAS]
