@@ -21,6 +21,8 @@ OPCODE_BITS = 0x0F
 CONTROL_BIT = 0x08  # opcodes from 8 up are control frames (§5.5)
 
 WHOLE_BINARY = FIN | Opcode.BINARY
+BINARY_0 = WHOLE_BINARY << 8  # the first two bytes of an unmasked one, with no payload
+BINARY_16 = BINARY_0 | LENGTH_16
 
 _HEAD_16 = Struct(">HH").unpack_from
 
@@ -223,14 +225,21 @@ class Scanner:
 
 
 def _unmasked_run(data: memoryview, at: int, out: list[memoryview | bytes], max_payload: int) -> int:
-    """Take whole binary messages of 126 to 65535 unmasked bytes that begin at `at`: where the first other begins."""
+    """Take whole binary messages of 1 to 65535 unmasked bytes that begin at `at`: where the first other begins."""
     end = len(data)
-    kind_wanted = WHOLE_BINARY << 8 | LENGTH_16
     while end - at >= 4:
         kind, length = _HEAD_16(data, at)
-        start = at + 4
+        if kind == BINARY_16:
+            start = at + 4
+            if length < LENGTH_16:
+                break
+        elif BINARY_0 < kind < BINARY_16:
+            start = at + 2
+            length = kind - BINARY_0
+        else:
+            break
         stop = start + length
-        if kind != kind_wanted or stop > end or not LENGTH_16 <= length <= max_payload:
+        if stop > end or length > max_payload:
             break
         out.append(data[start:stop])
         at = stop
