@@ -1,0 +1,108 @@
+"""Prometheus metrics: names, labels, and bounds on both.
+
+Owns every metric's name and the values its labels may take; no label ever holds a user, an address, an
+instance or a session. Leaves counting to the caller: what is counted for each chunk of bytes should be
+added up there and reported here now and then.
+"""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics
+from prometheus_client.exposition import choose_encoder
+
+from gateway import __version__
+from gateway.errors import ENDINGS, Ending
+
+MAX_VALUES = 100  # distinct values of a label that comes from outside; then "other", as a label costs memory for ever
+MAX_VALUE = 64  # characters; the longest code of either cloud has about 40
+
+KINDS = ("alibaba", "huawei", "static", "http")
+# An address is dialled at once: loopback milliseconds, a distant region a few seconds; every step ends by 30 s.
+STEP_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+# Alibaba's address is good for 15 s: what matters is how near to that a dial comes.
+AGE_BUCKETS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 12, 15)
+
+
+class Metrics:
+    """All metrics of one gateway, in the registry that it is given.
+
+    Counters and histograms whose labels are known exist from the start, at 0.
+    """
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        # a second series for each counter that nothing here needs
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # the library has no types there
+        self.registry = registry
+        self._seen: dict[Counter, set[str]] = {}
+        ProcessCollector(registry=registry)
+        Gauge("vnc_gateway_build_info", "Always 1; the version is a label.", ["version"], registry=registry).labels(
+            __version__
+        ).set(1)
+
+        self.sessions = Gauge("vnc_gateway_sessions", "Sessions open now.", registry=registry)
+        self.sessions_opened = self._counter("sessions_opened", "Sessions begun.")
+        self._endings = self._counter("endings", "Sessions ended, by the name of the ending.", "reason")
+        traffic = self._counter("bytes", "RFB bytes passed on after ServerInit.", "direction")
+        messages = self._counter("messages", "RFB messages passed on after ServerInit.", "direction")
+        self.bytes_to_browser = traffic.labels("to_browser")
+        self.bytes_to_upstream = traffic.labels("to_upstream")
+        self.messages_to_browser = messages.labels("to_browser")
+        self.messages_to_upstream = messages.labels("to_upstream")
+        self._changed = self._counter("changed", "Changes made to the RFB stream outside a splice.", "what")
+        self._provider_errors = self._counter(
+            "provider_errors", "Answers of a provider that gave no address.", "provider", "code"
+        )
+        self.locate_seconds = self._steps("locate", "From asking a provider to its answer.")
+        self.dial_seconds = self._steps("dial", "From the first packet to the upstream to its WebSocket or TCP.")
+        self.handshake_seconds = self._steps("handshake", "From there to ServerInit.")
+        self.address_age_seconds = Histogram(
+            "vnc_gateway_address_age_seconds",
+            "Age of an address when it was dialled.",
+            buckets=AGE_BUCKETS,
+            registry=registry,
+        )
+        self.state_up = Gauge("vnc_gateway_state_up", "1 while the shared state is reachable.", registry=registry)
+        self.state_up.set(1)
+        for ending in ENDINGS:
+            self._endings.labels(ending.name)
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(f"vnc_gateway_{name}", text, labels, registry=self.registry)
+
+    def _steps(self, name: str, text: str) -> Histogram:
+        step = Histogram(f"vnc_gateway_{name}_seconds", text, ["kind"], buckets=STEP_BUCKETS, registry=self.registry)
+        for kind in KINDS:
+            step.labels(kind)
+        return step
+
+    def ended(self, ending: Ending) -> None:
+        """Count one session's end."""
+        self._endings.labels(ending.name).inc()
+
+    def changed(self, what: str, times: int = 1) -> None:
+        """Count changes to the stream (rfb.md §1, "What is changed outside a splice")."""
+        self._changed.labels(self._bounded(self._changed, what)).inc(times)
+
+    def provider_error(self, provider: str, code: str) -> None:
+        """Count an error by the provider's configured name and the cloud's own code.
+
+        The code comes from outside: an odd or a new one, once there are many, is counted as "other".
+        """
+        self._provider_errors.labels(provider, self._bounded(self._provider_errors, code)).inc()
+
+    def _bounded(self, counter: Counter, value: str) -> str:
+        seen = self._seen.setdefault(counter, set())
+        if value in seen:
+            return value
+        if len(seen) >= MAX_VALUES or not _is_code(value):
+            return "other"
+        seen.add(value)
+        return value
+
+    def render(self, accept: str = "") -> tuple[bytes, str]:
+        """Give the body and content type of GET /metrics for a request's Accept header."""
+        encode, content_type = choose_encoder(accept)
+        return encode(self.registry), content_type
+
+
+def _is_code(value: str) -> bool:
+    plain = value.replace(".", "").replace("_", "").replace("-", "")
+    return len(value) <= MAX_VALUE and plain.isascii() and plain.isalnum()
