@@ -1,0 +1,85 @@
+/**
+ * The card in the middle: how far connecting has come, why it ended, and the button that helps.
+ *
+ * Words come from the endings (client.js); nothing is decided here.
+ */
+
+const SLOW = 8_000; // ms of waiting for the machine after which a word of comfort is due
+const STEPS = ["grant", "dial", "picture"];
+
+export class StatusCard {
+  #slow = 0;
+  #countdown = 0;
+
+  /** `elements`: the card's parts by id; `again()`: what the button does. */
+  constructor(elements, { name, again }) {
+    this.e = elements;
+    this.e.cardConsole.textContent = name;
+    this.e.cardButton.addEventListener("click", again);
+  }
+
+  step(step) {
+    const at = STEPS.indexOf(step);
+    if (at === 0) this.#write("connecting", "Connecting");
+    this.e.steps.hidden = false;
+    for (const item of this.e.steps.children) {
+      const place = STEPS.indexOf(item.dataset.step);
+      item.className = place < at ? "done" : place === at ? "now" : "";
+      item.toggleAttribute("aria-current", place === at);
+    }
+    if (step === "picture") {
+      this.#slow = setTimeout(() => this.#note("Still waiting. A machine that is starting takes a little longer."), SLOW);
+    }
+  }
+
+  connected() {
+    this.#write("connected", "Connected");
+  }
+
+  /** Lost, comes back in `wait` ms: the seconds count down beside the reason. */
+  waiting(ending, wait) {
+    this.#write("waiting", ending.text);
+    this.#button("Try now");
+    const due = Date.now() + wait;
+    const show = () => {
+      const seconds = Math.max(0, Math.ceil((due - Date.now()) / 1000));
+      this.e.cardAgain.textContent = seconds > 0 ? `Trying again in ${seconds} s` : "Trying again";
+    };
+    this.e.cardAgain.hidden = false;
+    show();
+    this.#countdown = setInterval(show, 500);
+  }
+
+  ended(ending, session) {
+    this.#write("ended", ending.text);
+    this.#button(ending.button);
+    const facts = [ending.name, ending.code, session && `session ${session}`].filter(Boolean);
+    this.e.cardFacts.textContent = facts.join(" · ");
+    this.e.cardFacts.hidden = false;
+  }
+
+  /** Something went wrong in the page itself. */
+  failed(text) {
+    this.#write("ended", text);
+  }
+
+  #write(state, title) {
+    clearTimeout(this.#slow);
+    clearInterval(this.#countdown);
+    document.body.dataset.state = state;
+    this.e.cardTitle.textContent = title;
+    this.#note("");
+    for (const part of [this.e.steps, this.e.cardAgain, this.e.cardButton, this.e.cardFacts]) part.hidden = true;
+  }
+
+  #note(text) {
+    this.e.cardNote.textContent = text;
+    this.e.cardNote.hidden = !text;
+  }
+
+  #button(label) {
+    this.e.cardButton.hidden = !label;
+    this.e.cardButton.textContent = label ?? "";
+    if (label) this.e.cardButton.focus();
+  }
+}
