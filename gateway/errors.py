@@ -144,10 +144,16 @@ class SessionClosed(BrowserError):
 
 
 class CloudError(GatewayError):
-    """The cloud's API did not give an address."""
+    """The cloud's API did not give an address.
+
+    `code`: the cloud's own, from a small fixed set, fit for a metric label; "" if it gave none.
+    `request_id`: the cloud's name for the call, for logs.
+    """
 
     side = Side.CLOUD
     ending = UPSTREAM_LOST
+    code: str = ""
+    request_id: str = ""
 
 
 class NoSuchInstance(CloudError):
