@@ -5,6 +5,7 @@ the same ones) and the question "may it be tried again?". Leaves to the raiser w
 the message of an exception is for operators and never reaches a browser.
 """
 
+import errno
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
@@ -102,6 +103,16 @@ class ConfigurationError(GatewayError):
     side = Side.OPERATOR
 
 
+class ListenFailed(GatewayError):
+    """An address to listen on cannot be had."""
+
+    side = Side.OPERATOR
+
+    def __init__(self, host: str, port: int, cause: OSError) -> None:
+        why = "the port is in use" if cause.errno == errno.EADDRINUSE else cause.strerror or str(cause)
+        super().__init__(f"cannot listen on {host}:{port}: {why}")
+
+
 # What the browser sent (RFC 6455 §7.4.1 close codes).
 
 
@@ -137,6 +148,36 @@ class BrowserLost(BrowserError):
 class SessionClosed(BrowserError):
     """The user or the page ended it with a Close frame."""
 
+    ending = CLOSED
+
+
+# What the gateway itself ends.
+
+
+class GoingAway(GatewayError):
+    """The process drains."""
+
+    ending = GOING_AWAY
+
+
+class HumanIdle(GatewayError):
+    """No key or pointer from a human for as long as is allowed."""
+
+    side = Side.BROWSER
+    ending = IDLE
+
+
+class DurationOver(GatewayError):
+    """The session has lasted as long as it may."""
+
+    side = Side.OPERATOR
+    ending = DURATION
+
+
+class Replaced(GatewayError):
+    """The same grant came back on another connection."""
+
+    side = Side.BROWSER
     ending = CLOSED
 
 

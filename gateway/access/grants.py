@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
-from gateway.rfb.policy import Policy
+from gateway.rfb.policy import Clipboard, Policy
 
 WS_TICKET_TTL = 30.0
 """Seconds between `POST /grant` and the WebSocket that its ticket opens."""
@@ -26,7 +26,7 @@ class Rights:
 
     def policy(self) -> Policy:
         """The part that is enforced on the RFB stream."""
-        return Policy(control=self.control, clipboard=self.clipboard, power=self.power)
+        return Policy(control=self.control, clipboard=Clipboard(self.clipboard), power=self.power)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ class BrowserLeg(Leg):
         self._scanner = Scanner(from_browser=True, max_payload=MAX_PAYLOAD)
         self._on_gone = on_gone
         self.on_payload: Callable[[Sequence[Span]], None] = lambda _: None
-        self.messages_out = 0
+        self.payload_out = 0
 
     def received(self, data: memoryview) -> None:
         """Take the frames of one read apart."""
@@ -58,8 +58,9 @@ class BrowserLeg(Leg):
         """Send `spans` as the payload of one binary message (RFC 6455 §5.6), in one write."""
         if self._closing:
             return
-        self.messages_out += 1
-        self.write([frames.header(Opcode.BINARY, sum(map(len, spans))), *spans])
+        size = sum(map(len, spans))
+        self.payload_out += size
+        self.write([frames.header(Opcode.BINARY, size), *spans])
 
     def ping(self) -> None:
         """Ask for a sign of life; browsers answer by themselves."""
@@ -70,7 +71,8 @@ class BrowserLeg(Leg):
         """End with `ending`'s code and name as the reason; the connection is gone ABORT_AFTER seconds later."""
         if self._closing:
             return
-        self._closing = self._ended = True
+        self._closing = True
+        self._on_end = lambda _: None
         if ending.code is None or ending is errors.BROWSER_LOST:
             self.abort()
             return

@@ -1,7 +1,7 @@
 """What both legs of a session share: reading into the shared buffer, writing at once, flow control, one end.
 
 Leaves to the subclasses what the bytes mean. A leg never awaits and lets no exception out of its
-callbacks: whatever goes wrong becomes the single report to `on_end`.
+callbacks: whatever goes wrong becomes the one report of its end.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ ABORT_AFTER = 2.0
 class Leg(asyncio.BufferedProtocol):
     """One connection of a session.
 
-    `on_end` is called once, with the reason, when the leg is of no more use.
+    Whoever asked by `report_end` is told once, with the reason, when the leg is of no more use.
     `peer` is paused while this leg cannot write, and resumed when it can.
     """
 
@@ -32,10 +32,11 @@ class Leg(asyncio.BufferedProtocol):
         self._transport: asyncio.Transport | None = None
         self._tls = False
         self._abort: asyncio.TimerHandle | None = None
-        self._ended = False
+        self._ended: GatewayError | None = None
         self._closing = False
         self._reading = True
-        self.on_end: Callable[[GatewayError], None] = lambda _: None
+        self._blocked = False
+        self._on_end: Callable[[GatewayError], object] = lambda _: None
         self.peer: Leg | None = None
         self.bytes_in = 0
         self.bytes_out = 0
@@ -76,7 +77,7 @@ class Leg(asyncio.BufferedProtocol):
     def buffer_updated(self, nbytes: int) -> None:
         """Hand on what was read; the view is only good until this returns."""
         self.bytes_in += nbytes
-        if self._ended and not self._closing:
+        if self._ended is not None and not self._closing:
             return
         try:
             self.received(self._buffer.view[:nbytes])
@@ -109,13 +110,22 @@ class Leg(asyncio.BufferedProtocol):
 
     # Flow control: one leg's full write buffer stops reading on the other.
 
+    def join(self, peer: "Leg") -> None:
+        """Make `peer` and this leg each other's source."""
+        self.peer, peer.peer = peer, self
+        for leg, source in ((self, peer), (peer, self)):
+            if leg._blocked:
+                source.pause_reading()
+
     def pause_writing(self) -> None:
         """The transport holds more than it may: stop the source."""
+        self._blocked = True
         if self.peer is not None:
             self.peer.pause_reading()
 
     def resume_writing(self) -> None:
         """The transport has sent what it held: let the source go on."""
+        self._blocked = False
         if self.peer is not None:
             self.peer.resume_reading()
 
@@ -155,9 +165,15 @@ class Leg(asyncio.BufferedProtocol):
 
     def end(self, error: GatewayError) -> None:
         """Report the end of this leg, once."""
-        if not self._ended:
-            self._ended = True
-            self.on_end(error)
+        if self._ended is None:
+            self._ended = error
+            self._on_end(error)
+
+    def report_end(self, on_end: Callable[[GatewayError], object]) -> None:
+        """From now on tell `on_end` about the end, at once if it was before."""
+        self._on_end = on_end
+        if self._ended is not None:
+            on_end(self._ended)
 
     def close_transport(self) -> None:
         """Close once everything is sent, or after ABORT_AFTER seconds without."""

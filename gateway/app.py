@@ -1,0 +1,119 @@
+"""The one place that constructs and wires: from settings to a running gateway."""
+
+import asyncio
+import signal
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import structlog
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+
+from gateway.access.grants import Seal
+from gateway.access.open import OpenAccess
+from gateway.config.listen import server_context
+from gateway.config.providers import StaticSettings
+from gateway.config.settings import Settings
+from gateway.errors import GoingAway
+from gateway.providers.build import build_all
+from gateway.relay.buffer import ReceiveBuffer
+from gateway.rfb.held import HeldTotal
+from gateway.sessions.registry import Registry
+from gateway.sessions.terms import Shared, Terms
+from gateway.state.memory import MemoryState
+from gateway.telemetry.metrics import Metrics
+from gateway.web.admin import AdminSite
+from gateway.web.listen import listen, port_of
+from gateway.web.origin import Front
+from gateway.web.pages import Pages, security_headers
+from gateway.web.public import PublicSite, Readiness
+
+CLOSE_TIMEOUT = 5.0
+"""Seconds that all sessions together may take to say goodbye at the end of the process."""
+
+
+class Gateway:
+    """A running gateway. `public_port` and `admin_port` are the real ones, where any was asked for."""
+
+    def __init__(self, registry: Registry, readiness: Readiness, public_port: int, admin_port: int) -> None:
+        self.registry = registry
+        self.readiness = readiness
+        self.public_port = public_port
+        self.admin_port = admin_port
+
+
+@asynccontextmanager
+async def running(settings: Settings, buffer: ReceiveBuffer | None = None) -> AsyncIterator[Gateway]:
+    """A gateway that serves until the block is left; then its sessions end with 1001.
+
+    Raises ConfigurationError or ListenFailed. `buffer` is the loop's receive buffer, given by tests that watch it.
+    """
+    metrics = Metrics(CollectorRegistry())
+    pages = Pages(list(settings.listen.embed_origins))
+    readiness = Readiness()
+    async with AsyncExitStack() as stack:
+        providers = await stack.enter_async_context(build_all(settings))
+        terms = {name: _terms(settings, name) for name in providers}
+        shared = Shared(buffer or ReceiveBuffer(), metrics, HeldTotal(settings.limits.held_total))
+        registry = Registry(settings.limits.sessions, terms.__getitem__, shared)
+        access = OpenAccess(MemoryState(time.monotonic), Seal(), grant_ttl=settings.limits.duration, clock=time.time)
+        tls = settings.listen.tls
+        front = Front.of(settings.listen.public_url or "", settings.listen.allowed_origins, tls=tls is not None)
+        public = PublicSite(front, access, providers, registry, pages, readiness, _static_consoles(settings))
+        admin = AdminSite(registry, metrics, readiness, {})
+        headers = security_headers(list(settings.listen.embed_origins))
+        runners: list[web.AppRunner] = []
+        for site, where, context in (
+            (admin, settings.admin, None),
+            (public, settings.listen, server_context(tls.certificate, tls.key) if tls else None),
+        ):
+            runner = await listen(site.routes(), site.guard, headers, where.host, where.port, tls=context)
+            stack.push_async_callback(runner.cleanup)
+            runners.append(runner)
+        # Before the listeners go: they would drop sockets without a Close frame.
+        stack.push_async_callback(registry.end_all, GoingAway("the gateway stops"), timeout=CLOSE_TIMEOUT)
+        stack.callback(setattr, readiness, "state", "draining")
+        readiness.state = "ready"
+        yield Gateway(registry, readiness, public_port=port_of(runners[1]), admin_port=port_of(runners[0]))
+
+
+async def serve(settings: Settings) -> None:
+    """Run the gateway until SIGTERM or SIGINT."""
+    log = structlog.get_logger()
+    async with running(settings) as gateway:
+        log.info(
+            "gateway.ready",
+            listen=f"{settings.listen.host}:{gateway.public_port}",
+            admin=f"{settings.admin.host}:{gateway.admin_port}",
+            providers=sorted(settings.providers),
+        )
+        await _stopped()
+        log.info("gateway.stopping", sessions=len(gateway.registry))
+
+
+async def _stopped() -> None:
+    """Wait for SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await stop.wait()
+
+
+def _terms(settings: Settings, name: str) -> Terms:
+    return Terms(
+        kind=settings.providers[name].type,
+        keepalive=settings.keepalive_for(name),
+        reconnect=settings.reconnect_for(name),
+        limits=settings.limits_for(name),
+    )
+
+
+def _static_consoles(settings: Settings) -> list[str]:
+    return [
+        f"{name}/{console}"
+        for name, provider in settings.providers.items()
+        if isinstance(provider, StaticSettings)
+        for console in provider.consoles
+    ]

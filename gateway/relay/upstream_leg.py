@@ -1,0 +1,117 @@
+"""The leg towards the VNC server: a WebSocket client connection, or plain TCP."""
+
+import os
+from collections.abc import Callable, Sequence
+
+from gateway.errors import GatewayError, UpstreamLost
+from gateway.relay import sockets
+from gateway.relay.buffer import ReceiveBuffer
+from gateway.relay.leg import Leg, Span
+from gateway.websocket import frames
+from gateway.websocket.frames import Opcode
+from gateway.websocket.handshake import Dial
+from gateway.websocket.scanner import Scanner
+
+MAX_PAYLOAD = 1024 * 1024 * 1024
+"""Bytes of one frame from a server. Payload is handed on as it comes, so this bounds nothing of ours; a larger
+length is a framing fault: a full-HD picture has 8 MB."""
+
+MAX_PONG_BACKLOG = 64 * 1024
+"""Unsent bytes above which pings are not answered: a peer that only asks and never reads gets no queue."""
+
+
+class UpstreamLeg(Leg):
+    """Hands on the RFB bytes of the server, sends RFB messages to it.
+
+    `opening`: the WebSocket handshake to be done first; None for plain TCP.
+    `on_open` is called when RFB bytes may flow; `on_payload` gets the spans of one read.
+    """
+
+    def __init__(self, buffer: ReceiveBuffer, opening: Dial | None) -> None:
+        super().__init__(buffer)
+        self._opening = opening
+        self._scanner = Scanner(from_browser=False, max_payload=MAX_PAYLOAD) if opening else None
+        self.on_open: Callable[[], None] = lambda: None
+        self.on_payload: Callable[[Sequence[Span]], None] = lambda _: None
+        self.payload_out = 0
+        self.pongs_in = 0
+
+    @property
+    def can_ping(self) -> bool:
+        """True where WebSocket pings exist."""
+        return self._scanner is not None
+
+    def watch_loss(self) -> None:
+        """Let TCP notice a vanished server: a plain one has no pings."""
+        if self._transport is not None:
+            sockets.detect_loss(self._transport)
+
+    def start(self) -> None:
+        """Begin, once the connection stands (and TLS with it)."""
+        if self._opening is not None:
+            self.write([self._opening.request])
+        else:
+            self.on_open()
+
+    def received(self, data: memoryview) -> None:
+        """Take one read apart: opening handshake, then frames; or RFB bytes as they are."""
+        if self._opening is not None:
+            if not self._opening.receive(data):
+                return
+            data = memoryview(self._opening.leftover)
+            self._opening = None
+            self.on_open()
+            if not data:
+                return
+        if self._scanner is None:
+            self.on_payload([data])
+            return
+        spans: list[Span] = []
+        try:
+            self._scanner.receive(data, spans)
+        finally:
+            if spans:  # whole rectangles before a fault still belong to the browser
+                self.on_payload(spans)
+        if self._scanner.controls:
+            self._answer_controls(self._scanner)
+
+    def _answer_controls(self, scanner: Scanner) -> None:
+        controls, scanner.controls = scanner.controls, []
+        for control in controls:
+            if control.opcode is Opcode.PONG:
+                self.pongs_in += 1
+            elif control.opcode is Opcode.CLOSE:
+                self.end(UpstreamLost(f"the upstream closed the WebSocket with {control.code} {control.reason!r}"))
+            elif self.unsent < MAX_PONG_BACKLOG:
+                self.write([frames.control(Opcode.PONG, control.payload, os.urandom(4))])
+
+    def send(self, messages: Sequence[Span]) -> None:
+        """Send whole RFB messages; over WebSocket as one binary message with a fresh mask (RFC 6455 §5.3)."""
+        if not self.open:
+            return
+        payload = b"".join(messages)  # a few bytes, nearly always
+        self.payload_out += len(payload)
+        if self._scanner is None:
+            self.write([payload])
+        else:
+            self.write([frames.masked_message(Opcode.BINARY, payload, os.urandom(4))])
+
+    def ping(self) -> None:
+        """Ask for a sign of life."""
+        if self.open and self._opening is None:
+            self.write([frames.control(Opcode.PING, b"", os.urandom(4))])
+
+    def close(self) -> None:
+        """Leave the server: Close frame where there are frames, then the connection."""
+        if self._closing or self._transport is None:
+            return
+        if self._scanner is not None and self._opening is None:
+            self.write([frames.control(Opcode.CLOSE, frames.close_payload(1000), os.urandom(4))])
+        self._closing = True
+        self._on_end = lambda _: None
+        self.resume_reading()
+        self.close_transport()
+
+    def lost(self, cause: str) -> GatewayError:
+        """A server that went, whatever the way."""
+        return UpstreamLost(cause)

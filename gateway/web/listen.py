@@ -1,0 +1,53 @@
+"""Put an aiohttp application on an address: what every listener has in common."""
+
+import ssl
+from collections.abc import Mapping, Sequence
+
+from aiohttp import web
+from aiohttp.typedefs import Middleware
+
+from gateway.errors import ListenFailed
+from gateway.web.problems import as_problems
+
+KEEPALIVE_TIMEOUT = 15.0
+"""Seconds for a request's header and between requests; aiohttp's own default is an hour."""
+
+MAX_BODY = 64 * 1024
+"""Bytes of a request body; no address takes a larger one."""
+
+
+async def listen(
+    routes: Sequence[web.RouteDef],
+    guard: Middleware,
+    headers: Mapping[str, str],
+    host: str,
+    port: int,
+    *,
+    tls: ssl.SSLContext | None = None,
+) -> web.AppRunner:
+    """Serve `routes` behind `guard` on `host` and `port` until the runner is cleaned up; `headers` go with every answer.
+
+    Raises ListenFailed with one line if the address cannot be had.
+    """
+    app = web.Application(middlewares=[as_problems, guard], client_max_size=MAX_BODY)
+    app.add_routes(routes)
+
+    async def add_headers(_: web.Request, response: web.StreamResponse) -> None:
+        if response.status != 101:  # no page, and the connection is a WebSocket from here on
+            response.headers.update(headers)
+
+    app.on_response_prepare.append(add_headers)
+    # No access log: its lines would hold `?ticket=`.
+    runner = web.AppRunner(app, access_log=None, keepalive_timeout=KEEPALIVE_TIMEOUT, handle_signals=False)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port, ssl_context=tls).start()
+    except OSError as error:
+        await runner.cleanup()
+        raise ListenFailed(host, port, error) from error
+    return runner
+
+
+def port_of(runner: web.AppRunner) -> int:
+    """The port that a runner listens on, for those who asked for any."""
+    return int(runner.addresses[0][1])

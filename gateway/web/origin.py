@@ -1,0 +1,71 @@
+"""Who may talk to the public listener at all: the Host and Origin rules of product.md, as pure functions.
+
+Host guards against DNS rebinding, Origin against other sites' pages in the user's browser.
+"""
+
+import ipaddress
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from yarl import URL
+
+FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Port", "Via")
+
+
+@dataclass(frozen=True, slots=True)
+class Front:
+    """What browsers may call us and from where.
+
+    `public_url` empty: only loopback names. `allowed_origins` are compared exactly, beside our own origin.
+    """
+
+    public_url: str
+    allowed_origins: frozenset[str]
+    tls: bool
+
+    @classmethod
+    def of(cls, public_url: str, allowed_origins: Iterable[str], *, tls: bool) -> "Front":
+        """Normalise the configured values once."""
+        return cls(public_url.rstrip("/"), frozenset(allowed_origins), tls)
+
+    def host_allowed(self, host: str) -> bool:
+        """True if `host`, a Host header, is `public_url`'s or, without one, a loopback name."""
+        try:
+            asked = URL(f"//{host}")
+            name, port = asked.host, asked.explicit_port
+        except ValueError:
+            return False
+        if not name or asked.raw_path not in ("", "/") or asked.raw_user or asked.raw_query_string:
+            return False
+        if not self.public_url:
+            return is_loopback(name)
+        own = URL(self.public_url)
+        default = 443 if own.scheme == "https" else 80
+        return name == own.host and (port or default) == (own.explicit_port or default)
+
+    def origin_allowed(self, origin: str | None, host: str) -> bool:
+        """True if `origin` is none (no browser), our own, or configured. `null` never is."""
+        if origin is None or origin in self.allowed_origins:
+            return True
+        if self.public_url:
+            return origin == str(URL(self.public_url).origin())
+        return origin == f"{'https' if self.tls else 'http'}://{host}"
+
+    def foreign(self, origin: str | None) -> bool:
+        """True if `origin` is one of `allowed_origins`, whose pages need to be told so (CORS)."""
+        return origin is not None and origin in self.allowed_origins
+
+
+def is_loopback(host: str) -> bool:
+    """True for `localhost` and loopback addresses."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def came_through_proxy(headers: Mapping[str, str]) -> bool:
+    """True if a proxy left its mark on the request."""
+    return any(name in headers for name in FORWARDED)

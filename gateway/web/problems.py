@@ -1,0 +1,74 @@
+"""Refusals before the upgrade: HTTP problem documents (RFC 9457) whose `name` is the refusal's public name."""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from aiohttp import web
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One way to say no: HTTP status, public name, and a sentence for people."""
+
+    status: int
+    name: str
+    title: str
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+_SOON = (("Retry-After", "5"),)
+
+MALFORMED = Refusal(400, "malformed", "The request is malformed.")
+UNAUTHENTICATED = Refusal(
+    401, "unauthenticated", "The ticket is missing, expired, used or unknown.", (("WWW-Authenticate", "Bearer"),)
+)
+FORBIDDEN = Refusal(403, "forbidden", "This is not allowed.")
+BAD_ORIGIN = Refusal(403, "bad_origin", "Pages of this origin may not use the gateway.")
+BEHIND_PROXY = Refusal(
+    403, "forbidden", "Access mode open is for this machine alone and refuses requests that came through a proxy."
+)
+NOT_FOUND = Refusal(404, "not_found", "There is nothing at this address.")
+METHOD_NOT_ALLOWED = Refusal(405, "method_not_allowed", "This address does not know that method.")
+UNKNOWN_CONSOLE = Refusal(404, "no_such_instance", "There is no such console.")
+WRONG_HOST = Refusal(421, "wrong_host", "The gateway does not answer to this host name.")
+NOT_AN_UPGRADE = Refusal(426, "not_an_upgrade", "This address is a WebSocket.")
+TOO_MANY = Refusal(429, "too_many", "There are too many requests.", _SOON)
+FULL = Refusal(503, "full", "The gateway holds as many sessions as it may.", _SOON)
+DRAINING = Refusal(503, "draining", "The gateway is going down; try again.", _SOON)
+INTERNAL = Refusal(500, "internal_error", "The gateway failed; its log has the details.")
+
+_BY_STATUS = {refusal.status: refusal for refusal in (MALFORMED, FORBIDDEN, NOT_FOUND, METHOD_NOT_ALLOWED, INTERNAL)}
+
+
+class Refused(Exception):  # noqa: N818 - an HTTP outcome, not a fault
+    """Raised by handlers; answered as a problem document."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.name)
+        self.refusal = refusal
+
+
+def document(refusal: Refusal, headers: Mapping[str, str] | None = None) -> web.Response:
+    """The response for a refusal, with `headers` beside its own."""
+    body = {"type": "about:blank", "title": refusal.title, "status": refusal.status, "name": refusal.name}
+    return web.Response(
+        status=refusal.status,
+        headers={"Cache-Control": "no-store"} | dict(refusal.headers) | dict(headers or {}),
+        body=json.dumps(body).encode(),
+        content_type="application/problem+json",
+    )
+
+
+@web.middleware
+async def as_problems(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer refusals, and aiohttp's own errors, as problem documents."""
+    try:
+        return await handler(request)
+    except Refused as refused:
+        return document(refused.refusal)
+    except web.HTTPException as error:
+        known = _BY_STATUS.get(error.status)
+        return document(known or Refusal(error.status, "malformed", error.reason))

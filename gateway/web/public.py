@@ -1,0 +1,186 @@
+"""The public listener: pages, `POST /grant`, the WebSocket, health. Its rules are product.md's, its words too.
+
+Everything that can be refused is refused here, by HTTP, before the upgrade; whatever fails later is a
+close code of the session's.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from aiohttp import web
+
+from gateway.access.open import OpenAccess
+from gateway.providers.provider import INSTANCE, Provider
+from gateway.sessions.registry import Registry
+from gateway.web import problems
+from gateway.web.origin import Front, came_through_proxy
+from gateway.web.pages import Pages
+from gateway.web.problems import Refused
+from gateway.web.takeover import take_over
+from gateway.websocket.handshake import accept
+
+PROVIDER = re.compile(r"[a-z][a-z0-9-]{0,31}")
+
+MAX_BEARER = 8192
+"""Characters of a token; a JWT with many claims has a few thousand."""
+
+
+@dataclass(slots=True)
+class Readiness:
+    """Whether new work is welcome. `state`: starting, ready or draining."""
+
+    state: str = "starting"
+
+    @property
+    def ready(self) -> bool:
+        """True between start and drain."""
+        return self.state == "ready"
+
+
+class PublicSite:
+    """The handlers of the public listener. `static_consoles` are listed on the landing page."""
+
+    def __init__(
+        self,
+        front: Front,
+        access: OpenAccess,
+        providers: Mapping[str, Provider],
+        registry: Registry,
+        pages: Pages,
+        readiness: Readiness,
+        static_consoles: list[str],
+    ) -> None:
+        self._front = front
+        self._access = access
+        self._providers = providers
+        self._registry = registry
+        self._pages = pages
+        self._readiness = readiness
+        self._consoles = static_consoles
+
+    def routes(self) -> list[web.RouteDef]:
+        """The table of addresses."""
+        console = "/{provider}/{instance}"
+        return [
+            web.get("/", self._landing),
+            web.get("/consoles", self._list),
+            web.get("/console" + console, self._console),
+            web.post("/grant" + console, self._grant),
+            web.options("/grant" + console, self._preflight),
+            web.get("/ws" + console, self._websocket),
+            web.get("/static/{name}", self._static),
+            *health_routes(self._readiness),
+        ]
+
+    @web.middleware
+    async def guard(self, request: web.Request, handler: problems.Handler) -> web.StreamResponse:
+        """Let no request past that came under a wrong name or through a proxy; health answers to any name."""
+        if request.path not in ("/healthz", "/readyz"):
+            if came_through_proxy(request.headers):
+                raise Refused(problems.BEHIND_PROXY)
+            if not self._front.host_allowed(request.headers.get("Host", "")):
+                raise Refused(problems.WRONG_HOST)
+        return await handler(request)
+
+    async def _landing(self, _: web.Request) -> web.Response:
+        return self._pages.page("landing.html")
+
+    async def _list(self, _: web.Request) -> web.Response:
+        return web.json_response({"consoles": self._consoles}, headers={"Cache-Control": "no-store"})
+
+    async def _console(self, _: web.Request) -> web.Response:
+        return self._pages.page("console.html")
+
+    async def _static(self, request: web.Request) -> web.Response:
+        return self._pages.asset(request, request.match_info["name"])
+
+    async def _preflight(self, request: web.Request) -> web.Response:
+        self._check_origin(request)
+        headers = {"Access-Control-Allow-Methods": "POST", "Access-Control-Allow-Headers": "Authorization"}
+        return web.Response(status=204, headers=headers | self._cors(request))
+
+    async def _grant(self, request: web.Request) -> web.Response:
+        self._check_origin(request)
+        console, _ = self._asked(request)
+        self._check_open_for_work()
+        opening = await self._access.grant(console, _bearer(request))
+        if opening is None:
+            raise Refused(problems.TOO_MANY)
+        self._known(request)
+        body = {
+            "ticket": opening.ticket,
+            "resume": opening.resume,
+            "session": opening.grant.session,
+            "rights": asdict(opening.grant.rights),
+            "expires_at": opening.grant.expires_at,
+        }
+        return web.json_response(body, headers={"Cache-Control": "no-store"} | self._cors(request))
+
+    async def _websocket(self, request: web.Request) -> web.StreamResponse:
+        answer = accept(request.method, request.headers.items(), version=(request.version.major, request.version.minor))
+        if answer.status == 426:
+            return problems.document(problems.NOT_AN_UPGRADE, answer.headers)
+        self._check_origin(request)
+        console, instance = self._asked(request)
+        if answer.status != 101:
+            return problems.document(problems.MALFORMED, answer.headers)
+        self._check_open_for_work()
+        grant = await self._access.admit(console, request.query.get("ticket"))
+        if grant is None:
+            raise Refused(problems.UNAUTHENTICATED)
+        provider = self._known(request)
+        if self._registry.full:
+            raise Refused(problems.FULL)
+        taken = await take_over(request, answer.headers, self._registry.buffer)
+        if taken is None:
+            raise web.HTTPBadRequest  # nobody is there to read it
+        self._registry.open(grant, provider, taken.leg, source=request.remote or "")
+        await taken.wait_gone()
+        return taken.response
+
+    def _check_origin(self, request: web.Request) -> None:
+        if not self._front.origin_allowed(request.headers.get("Origin"), request.headers.get("Host", "")):
+            raise Refused(problems.BAD_ORIGIN)
+
+    def _check_open_for_work(self) -> None:
+        if not self._readiness.ready:
+            raise Refused(problems.DRAINING)
+
+    def _asked(self, request: web.Request) -> tuple[str, str]:
+        """The console that the path names, and its instance; refused if no console can be called so."""
+        provider, instance = request.match_info["provider"], request.match_info["instance"]
+        if not PROVIDER.fullmatch(provider) or not INSTANCE.fullmatch(instance):
+            raise Refused(problems.MALFORMED)
+        return f"{provider}/{instance}", instance
+
+    def _known(self, request: web.Request) -> Provider:
+        """The provider of the console; asked only after authentication, so that names cannot be probed."""
+        provider = self._providers.get(request.match_info["provider"])
+        if provider is None:
+            raise Refused(problems.UNKNOWN_CONSOLE)
+        return provider
+
+    def _cors(self, request: web.Request) -> dict[str, str]:
+        origin = request.headers.get("Origin")
+        if origin is None or not self._front.foreign(origin):
+            return {}
+        return {"Access-Control-Allow-Origin": origin, "Vary": "Origin"}
+
+
+def health_routes(readiness: Readiness) -> list[web.RouteDef]:
+    """`/healthz`: the process lives. `/readyz`: it takes new sessions; 503 only while starting or draining."""
+
+    async def healthz(_: web.Request) -> web.Response:
+        return web.json_response({"status": "ok"})
+
+    async def readyz(_: web.Request) -> web.Response:
+        status = 200 if readiness.ready else 503
+        return web.json_response({"status": readiness.state, "state": "up"}, status=status)
+
+    return [web.get("/healthz", healthz), web.get("/readyz", readyz)]
+
+
+def _bearer(request: web.Request) -> str | None:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip()[:MAX_BEARER] if scheme.lower() == "bearer" and token else None
