@@ -1,12 +1,13 @@
 """The leg towards the browser: a WebSocket server connection whose opening handshake is over."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 
 from gateway import errors
 from gateway.errors import BrowserLost, Ending, GatewayError, SessionClosed
+from gateway.relay import sockets
 from gateway.relay.buffer import ReceiveBuffer
 from gateway.relay.leg import Leg, Span
-from gateway.relay import sockets
 from gateway.websocket import frames
 from gateway.websocket.frames import Opcode
 from gateway.websocket.scanner import Scanner
@@ -88,7 +89,7 @@ class BrowserLeg(Leg):
         """A browser that went without a Close frame."""
         return BrowserLost(cause)
 
-    def connection_made(self, transport: "asyncio.BaseTransport") -> None:
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take over an accepted connection."""
         super().connection_made(transport)
         assert self._transport is not None

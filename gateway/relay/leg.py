@@ -35,7 +35,7 @@ class Leg(asyncio.BufferedProtocol):
         self._ended: GatewayError | None = None
         self._closing = False
         self._reading = True
-        self._blocked = False
+        self.blocked = False
         self._on_end: Callable[[GatewayError], object] = lambda _: None
         self.peer: Leg | None = None
         self.bytes_in = 0
@@ -83,7 +83,7 @@ class Leg(asyncio.BufferedProtocol):
             self.received(self._buffer.view[:nbytes])
         except GatewayError as error:
             self.end(error)
-        except Exception as error:  # noqa: BLE001 - a callback must not raise: the loop would only log it
+        except Exception as error:  # a callback must not raise: the loop would only log it
             self.end(_internal(error))
 
     def received(self, data: memoryview) -> None:
@@ -114,18 +114,18 @@ class Leg(asyncio.BufferedProtocol):
         """Make `peer` and this leg each other's source."""
         self.peer, peer.peer = peer, self
         for leg, source in ((self, peer), (peer, self)):
-            if leg._blocked:
+            if leg.blocked:
                 source.pause_reading()
 
     def pause_writing(self) -> None:
         """The transport holds more than it may: stop the source."""
-        self._blocked = True
+        self.blocked = True
         if self.peer is not None:
             self.peer.pause_reading()
 
     def resume_writing(self) -> None:
         """The transport has sent what it held: let the source go on."""
-        self._blocked = False
+        self.blocked = False
         if self.peer is not None:
             self.peer.resume_reading()
 

@@ -123,7 +123,7 @@ class Session:
         )
         loop = asyncio.get_running_loop()
         lost: asyncio.Future[GatewayError] = loop.create_future()
-        upstream.leg.report_end(lambda error: lost.done() or lost.set_result(error))
+        upstream.leg.report_end(lambda error: None if lost.done() else lost.set_result(error))
         self.watch = Watch(relay, target.host, self._terms, self._shared, loop.time(), self.end)
         try:
             relay.start(server_init, from_upstream=bytes(upstream.early), from_browser=bytes(early))
@@ -158,7 +158,7 @@ def _first(group: BaseExceptionGroup[GatewayError]) -> GatewayError:
 
 def _causes(error: BaseException) -> str:
     """The chain of reasons as one line for the log."""
-    lines = []
+    lines: list[str] = []
     cause: BaseException | None = error
     while cause is not None and len(lines) < 4:
         lines.append(f"{type(cause).__name__}: {cause}" if not isinstance(cause, GatewayError) else str(cause))

@@ -17,7 +17,10 @@ from gateway.web.public import Readiness, health_routes
 
 
 class AdminSite:
-    """The handlers of the admin listener. `keys`: name → `sha256:` + hex digest of an API key; none: the API is shut."""
+    """The handlers of the admin listener.
+
+    `keys`: name → `sha256:` + hex digest of an API key; where there is none the API is shut.
+    """
 
     def __init__(self, registry: Registry, metrics: Metrics, readiness: Readiness, keys: Mapping[str, str]) -> None:
         self._registry = registry

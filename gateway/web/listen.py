@@ -25,8 +25,9 @@ async def listen(
     *,
     tls: ssl.SSLContext | None = None,
 ) -> web.AppRunner:
-    """Serve `routes` behind `guard` on `host` and `port` until the runner is cleaned up; `headers` go with every answer.
+    """Serve `routes` behind `guard` on `host` and `port` until the runner is cleaned up.
 
+    `headers` go with every answer.
     Raises ListenFailed with one line if the address cannot be had.
     """
     app = web.Application(middlewares=[as_problems, guard], client_max_size=MAX_BODY)

@@ -43,7 +43,7 @@ INTERNAL = Refusal(500, "internal_error", "The gateway failed; its log has the d
 _BY_STATUS = {refusal.status: refusal for refusal in (MALFORMED, FORBIDDEN, NOT_FOUND, METHOD_NOT_ALLOWED, INTERNAL)}
 
 
-class Refused(Exception):  # noqa: N818 - an HTTP outcome, not a fault
+class Refused(Exception):
     """Raised by handlers; answered as a problem document."""
 
     def __init__(self, refusal: Refusal) -> None:

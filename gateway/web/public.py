@@ -102,7 +102,7 @@ class PublicSite:
 
     async def _grant(self, request: web.Request) -> web.Response:
         self._check_origin(request)
-        console, _ = self._asked(request)
+        console = self._asked(request)
         self._check_open_for_work()
         opening = await self._access.grant(console, _bearer(request))
         if opening is None:
@@ -122,7 +122,7 @@ class PublicSite:
         if answer.status == 426:
             return problems.document(problems.NOT_AN_UPGRADE, answer.headers)
         self._check_origin(request)
-        console, instance = self._asked(request)
+        console = self._asked(request)
         if answer.status != 101:
             return problems.document(problems.MALFORMED, answer.headers)
         self._check_open_for_work()
@@ -147,12 +147,12 @@ class PublicSite:
         if not self._readiness.ready:
             raise Refused(problems.DRAINING)
 
-    def _asked(self, request: web.Request) -> tuple[str, str]:
-        """The console that the path names, and its instance; refused if no console can be called so."""
+    def _asked(self, request: web.Request) -> str:
+        """The console that the path names; refused if none can be called so."""
         provider, instance = request.match_info["provider"], request.match_info["instance"]
         if not PROVIDER.fullmatch(provider) or not INSTANCE.fullmatch(instance):
             raise Refused(problems.MALFORMED)
-        return f"{provider}/{instance}", instance
+        return f"{provider}/{instance}"
 
     def _known(self, request: web.Request) -> Provider:
         """The provider of the console; asked only after authentication, so that names cannot be probed."""
