@@ -24,7 +24,11 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
     Raises ConfigurationError: one line per fault, each with its key path, or with the name of the
     variable that it came from.
     """
-    in_file = _parse(path) if path else {}
+    return build(_parse(path) if path else {}, environ)
+
+
+def build(in_file: dict[str, Any], environ: Mapping[str, str]) -> Settings:
+    """Give Settings for the keys of a file that is read already; raises as `load` does."""
     found = environment.read(environ, in_file)
     lines = list(found.faults)
     merged: dict[str, Any] = {}

@@ -157,14 +157,19 @@ def _empty(value: object) -> object:
     return None if value == "" else value
 
 
+def _pattern(expression: re.Pattern[str]) -> WithJsonSchema:
+    # our own sentence instead of pydantic's, the pattern for editors all the same
+    return WithJsonSchema({"type": "string", "pattern": f"^{expression.pattern}$"})
+
+
 unset = BeforeValidator(_empty, json_schema_input_type=str | None)
 _NUMBER = BeforeValidator(_no_bool)
 _COMMAS = BeforeValidator(_split)
 
-Port = Annotated[int, _NUMBER, Field(ge=0, le=65535)]  # 0: any free one
-Count = Annotated[int, _NUMBER, Field(ge=1)]
-Seconds = Annotated[float, _NUMBER, Field(ge=0)]
-PositiveSeconds = Annotated[float, _NUMBER, Field(gt=0)]
+Port = Annotated[int, Field(ge=0, le=65535), _NUMBER]  # 0: any free one
+Count = Annotated[int, Field(ge=1), _NUMBER]
+Seconds = Annotated[float, Field(ge=0), _NUMBER]
+PositiveSeconds = Annotated[float, Field(gt=0), _NUMBER]
 Size = Annotated[
     ByteSize,
     _NUMBER,
@@ -173,8 +178,8 @@ Size = Annotated[
         {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": r"^[0-9.]+ *([KMGkmg]i?)?[Bb]?$"}]}
     ),
 ]
-Name = Annotated[str, AfterValidator(_name)]
-Instance = Annotated[str, AfterValidator(_instance)]
+Name = Annotated[str, AfterValidator(_name), _pattern(_NAME)]
+Instance = Annotated[str, AfterValidator(_instance), _pattern(_INSTANCE)]
 Host = Annotated[str, AfterValidator(_host)]
 Word = Annotated[str, AfterValidator(_word)]
 Token = Annotated[str, AfterValidator(_token)]

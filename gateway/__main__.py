@@ -1,0 +1,5 @@
+"""`python -m gateway` is `vnc-gateway`."""
+
+from gateway.cli import main
+
+main()

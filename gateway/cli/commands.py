@@ -1,0 +1,132 @@
+"""The commands of vnc-gateway: what each takes and which function of app.py it starts.
+
+No logic of its own. app.py is imported by the commands that need it, so that a fault of the
+configuration or `--version` is answered before the server's libraries are loaded.
+"""
+
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gateway import __version__
+from gateway.cli.run import exit_codes, prepare, run, say
+from gateway.config import check as checks
+from gateway.config.blocks import Log
+from gateway.config.load import load
+from gateway.config.settings import Settings
+
+app = typer.Typer(
+    help="One stable WebSocket address for the VNC consoles of cloud VMs.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Config = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="FILE", help="TOML file; without it VNC_GATEWAY_… variables say everything."),
+]
+
+
+# What the demo and the simulator have to say they print.
+QUIET = Log(level="warning")
+
+
+class IdleCounts(StrEnum):
+    """What a simulated cloud takes for a sign of life from the client."""
+
+    RFB = "rfb"
+    INPUT = "input"
+    ANY = "any"
+
+
+def main() -> None:
+    """Run the command that the process was called with, and exit."""
+    with exit_codes():
+        app(prog_name="vnc-gateway")
+
+
+def _version(wanted: bool) -> None:  # noqa: FBT001 -- typer calls it with the option's value
+    if wanted:
+        typer.echo(f"vnc-gateway {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[  # noqa: FBT002 -- an option
+        bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def serve(config: Config = None) -> None:
+    """Run the gateway."""
+    settings = load(config, os.environ)
+    from gateway import app as gateway
+
+    prepare(settings.log)
+    run(gateway.serve(settings))
+
+
+@app.command()
+def demo(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; the next free one if it is taken.")] = 8080,
+    cut_every: Annotated[
+        float | None, typer.Option(metavar="SECONDS", min=0.1, help="Kill the upstream again and again.")
+    ] = None,
+) -> None:
+    """Run simulated clouds with a live desktop, and the gateway in front of them."""
+    from gateway import app as gateway
+
+    prepare(QUIET)
+    run(gateway.demo(host=host, port=port, cut_every=cut_every))
+
+
+@app.command()
+def simulate(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the first cloud; 0 takes any.")] = 8090,
+    time_scale: Annotated[
+        float, typer.Option(metavar="X", min=0.001, help="Let the clouds' clocks run X times as fast.")
+    ] = 1.0,
+    idle_counts: Annotated[IdleCounts, typer.Option(help="What keeps an idle console open.")] = IdleCounts.RFB,
+    no_pong: Annotated[bool, typer.Option("--no-pong", help="Never answer a WebSocket ping.")] = False,  # noqa: FBT002 -- an option
+) -> None:
+    """Run only the simulated clouds, for tests."""
+    from gateway import app as gateway
+
+    prepare(QUIET)
+    run(gateway.simulate(port=port, time_scale=time_scale, idle_counts=idle_counts.value, pong=not no_pong))
+
+
+@app.command()
+def check(
+    config: Config = None,
+    resolve: Annotated[
+        str | None,
+        typer.Option(metavar="PROVIDER/INSTANCE", help="Ask the cloud, and print the address without its secrets."),
+    ] = None,
+) -> None:
+    """Validate the configuration, and warn of what is allowed but unwise."""
+    settings = load(config, os.environ)
+    for caution in checks.cautions(settings, checks.open_files()):
+        say(f"warning: {caution}")
+    if resolve is not None:
+        typer.echo(_address(settings, resolve))
+    else:
+        typer.echo(f"{config or 'environment'}: no faults")
+
+
+def _address(settings: Settings, console: str) -> str:
+    provider, slash, instance = console.partition("/")
+    if not (provider and slash and instance):
+        raise typer.BadParameter("must be PROVIDER/INSTANCE", param_hint="--resolve")
+    from gateway import app as gateway
+
+    return run(gateway.resolve(settings, provider, instance))

@@ -1,0 +1,71 @@
+"""What is allowed and yet worth a word: cautions about a valid configuration, as data."""
+
+import resource
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gateway.config.providers import CloudSettings
+from gateway.config.settings import Settings
+
+FILES_PER_SESSION = 2  # a socket to the browser, one to the upstream
+FILES_BESIDE = 200  # listeners, API connections, logs, and upgrades not yet sessions
+CLOUD_IDLE = 300  # seconds: Alibaba ends a console without messages then
+CLOUD_PER_MINUTE = 30  # reconnects that Alibaba allows to one instance
+
+
+@dataclass(frozen=True, slots=True)
+class Caution:
+    """One line for the operator; `place` is a key path."""
+
+    place: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.message}"
+
+
+def open_files() -> int:
+    """Give the number of files that this process may open once the soft limit is raised to the hard one."""
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return hard
+
+
+def raise_open_files() -> None:
+    """Raise the soft limit of open files to the hard one, which needs no rights."""
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def cautions(settings: Settings, files: int) -> Iterator[Caution]:
+    """Find what deserves a warning, with `files` as the limit of open files (-1: none)."""
+    needed = FILES_PER_SESSION * settings.limits.sessions + FILES_BESIDE
+    if 0 <= files < needed:
+        yield Caution("limits.sessions", f"needs {needed} open files, this process may open {files}: raise ulimit -n")
+    if not settings.providers:
+        yield Caution("providers", "there are none: no console can be opened")
+    if settings.limits.human_idle == 0:
+        yield Caution("limits.human_idle", _NEVER_IDLE)
+    for name in settings.providers:
+        yield from _provider(settings, name)
+
+
+_NEVER_IDLE = "0: a console that was left stays open, and keepalive defeats the cloud's own lock"
+
+
+def _provider(settings: Settings, name: str) -> Iterator[Caution]:
+    place = f"providers.{name}"
+    if settings.limits_for(name).human_idle == 0 and settings.limits.human_idle != 0:
+        yield Caution(f"{place}.limits.human_idle", _NEVER_IDLE)
+    if settings.limits_for(name).held > settings.limits.held_total:
+        yield Caution(f"{place}.limits.held", "is more than limits.held_total, which holds anyway")
+    if not isinstance(settings.providers[name], CloudSettings):
+        return
+    keepalive = settings.keepalive_for(name)
+    if keepalive.method == "off":
+        yield Caution(f"{place}.keepalive.method", f"off: the cloud ends an idle console after {CLOUD_IDLE} s")
+    elif keepalive.upstream_after >= CLOUD_IDLE:
+        yield Caution(
+            f"{place}.keepalive.upstream_after", f"too late: the cloud ends an idle console after {CLOUD_IDLE} s"
+        )
+    if settings.reconnect_for(name).per_minute > CLOUD_PER_MINUTE:
+        yield Caution(f"{place}.reconnect.per_minute", f"the cloud allows {CLOUD_PER_MINUTE}")
