@@ -1,0 +1,133 @@
+"""Everything that a later replay or splice needs to know, in one place (rfb.md §1 last columns, §4, §5).
+
+Owns what the browser has been told and what it has asked for, over all upstream connections of a session. The two
+streams write it as messages pass; whoever joins a new server to this client reads it. Leaves where the browser
+stands inside a message to ServerStream, which lives only as long as one upstream connection.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import IntFlag, StrEnum, auto
+
+from gateway.rfb.format_book import FormatBook
+from gateway.rfb.pixel_format import PixelFormat
+from gateway.rfb.server_init import ServerInit
+from gateway.rfb.zlib_streams import Inflator, Stream
+
+
+class Capability(IntFlag):
+    """What a server announces in mid-stream, and a client may use only then."""
+
+    FENCE = auto()
+    CONTINUOUS_UPDATES = auto()
+    XVP = auto()
+    DESKTOP_SIZE = auto()
+    QEMU_KEY = auto()
+    AUDIO = auto()
+    EXTENDED_MOUSE = auto()
+    EXTENDED_CLIPBOARD = auto()
+    GII = auto()
+    """Never announced: its pseudo-encoding is not negotiated."""
+
+
+class Change(StrEnum):
+    """What the browser gets differently from what the server sent (rfb.md, "What is changed outside a splice")."""
+
+    COLOUR_MAP_DROPPED = "colour_map_dropped"
+    EMPTY_UPDATE_FILLED = "empty_update_filled"
+    TIGHT_RESET_CLEARED = "tight_reset_cleared"
+    ZLIB_HEADER_DROPPED = "zlib_header_dropped"
+    OWN_FENCE_DROPPED = "own_fence_dropped"
+    CLIPBOARD_DROPPED = "clipboard_dropped"
+
+
+@dataclass(slots=True)
+class Keyboard:
+    """Keys that are down: keysyms of KeyEvent, and of QEMU's extended events keycode → keysym."""
+
+    keysyms: dict[int, None] = field(default_factory=dict)
+    keycodes: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def anything_held(self) -> bool:
+        """Whether any key is down."""
+        return bool(self.keysyms or self.keycodes)
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """The last PointerEvent. `buttons` has nine bits: seven of the plain mask, two of the extended one."""
+
+    buttons: int
+    x: int
+    y: int
+
+
+@dataclass(slots=True)
+class Fences:
+    """Fence requests without an answer yet.
+
+    `from_server`: how many of this upstream's the client owes. `from_client`: (flags, payload) that the server owes,
+    oldest first. `ours`: payloads of requests that the gateway itself has put on the upstream connection; the answer
+    to one is dropped on its way to the browser.
+    """
+
+    from_server: int = 0
+    from_client: list[tuple[int, bytes]] = field(default_factory=list)
+    ours: list[bytes] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Audio:
+    """QEMU audio as the client set it: the SetFormat message, and whether it is enabled."""
+
+    set_format: bytes | None = None
+    enabled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """The last cursor rectangle, header included, and the pixel format that it is in."""
+
+    rectangle: bytes
+    pixel_format: PixelFormat
+
+
+class Memory:
+    """One per browser connection, begun with the first ServerInit.
+
+    `width`, `height`, `name`: as the client knows them now. `formats`: see FormatBook. `encodings_asked`: the client's
+    SetEncodings, None before the first; `encodings`: what the server was sent of it. `learned`: capabilities that the
+    client knows of; `offered`: those of the upstream of the moment. `continuous_updates`: the last
+    EnableContinuousUpdates message. `desktop_size_asked`: a SetDesktopSize without an answer. `changed`, `oversized`,
+    `dropped`: exceptions to "the server's own bytes", messages too large to hold, client messages withheld by type.
+    """
+
+    def __init__(self, server_init: bytes) -> None:
+        self.server_init = ServerInit.parse(server_init)
+        self.width = self.server_init.width
+        self.height = self.server_init.height
+        self.name = self.server_init.name
+        self.formats = FormatBook(self.server_init.pixel_format)
+        self.pixel_format_set = False
+        self.encodings_asked: tuple[int, ...] | None = None
+        self.encodings: tuple[int, ...] = ()
+        self.keyboard = Keyboard()
+        self.pointer: Pointer | None = None
+        self.continuous_updates: bytes | None = None
+        self.desktop_size_asked: bytes | None = None
+        self.audio = Audio()
+        self.cursor: Cursor | None = None
+        self.fences = Fences()
+        self.learned = Capability(0)
+        self.offered = Capability(0)
+        self.clipboard_flags: int | None = None
+        self.inflators: list[Inflator] = [Inflator() for _ in Stream]
+        self.changed: Counter[Change] = Counter()
+        self.oversized = 0
+        self.dropped: Counter[str] = Counter()
+
+    def offer(self, capability: Capability) -> None:
+        """The upstream announces a capability, and the client hears it."""
+        self.offered |= capability
+        self.learned |= capability
