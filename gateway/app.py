@@ -1,6 +1,7 @@
 """The one place that constructs and wires: from settings to a running gateway."""
 
 import asyncio
+import os
 import signal
 import time
 from collections.abc import AsyncIterator
@@ -15,8 +16,10 @@ from gateway.access.open import OpenAccess
 from gateway.config.listen import server_context
 from gateway.config.providers import StaticSettings
 from gateway.config.settings import Settings
-from gateway.errors import GoingAway
-from gateway.providers.build import build_all
+from gateway.errors import ConfigurationError, GoingAway
+from gateway.providers.api import open_session
+from gateway.providers.build import build
+from gateway.providers.provider import Provider
 from gateway.relay.buffer import ReceiveBuffer
 from gateway.rfb.held import HeldTotal
 from gateway.sessions.registry import Registry
@@ -53,7 +56,7 @@ async def running(settings: Settings, buffer: ReceiveBuffer | None = None) -> As
     pages = Pages(list(settings.listen.embed_origins))
     readiness = Readiness()
     async with AsyncExitStack() as stack:
-        providers = await stack.enter_async_context(build_all(settings))
+        providers = await stack.enter_async_context(_providers(settings))
         terms = {name: _terms(settings, name) for name in providers}
         shared = Shared(buffer or ReceiveBuffer(), metrics, HeldTotal(settings.limits.held_total))
         registry = Registry(settings.limits.sessions, terms.__getitem__, shared)
@@ -92,6 +95,14 @@ async def serve(settings: Settings) -> None:
         log.info("gateway.stopping", sessions=len(gateway.registry))
 
 
+async def resolve(settings: Settings, provider: str, instance: str) -> str:
+    """Ask `provider` for the address of `instance`: without its secrets. Raises a CloudError or ConfigurationError."""
+    async with _providers(settings) as providers:
+        if provider not in providers:
+            raise ConfigurationError(f"there is no [providers.{provider}]")
+        return str(await providers[provider].locate(instance, session="check", user="operator", reference=""))
+
+
 async def _stopped() -> None:
     """Wait for SIGTERM or SIGINT."""
     stop = asyncio.Event()
@@ -99,6 +110,16 @@ async def _stopped() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     await stop.wait()
+
+
+@asynccontextmanager
+async def _providers(settings: Settings) -> AsyncIterator[dict[str, Provider]]:
+    """The configured providers by name, on one pool of connections for API calls."""
+    async with open_session() as http:
+        providers = build(settings, http, os.environ)
+        yield providers
+        for provider in providers.values():
+            await provider.close()
 
 
 def _terms(settings: Settings, name: str) -> Terms:

@@ -6,14 +6,13 @@ The gateway ends RFB's handshake on both sides (rfb.md §4). Both openings keep 
 import asyncio
 from collections.abc import Sequence
 
-from gateway.errors import GatewayError, NotUnderstood, ProtocolViolation
+from gateway.errors import GatewayError, NotUnderstood, ProtocolViolation, UpstreamLost
 from gateway.relay.browser_leg import BrowserLeg
 from gateway.relay.leg import Span
 from gateway.relay.upstream_leg import UpstreamLeg
 from gateway.rfb.browser_handshake import BrowserHandshake
 from gateway.rfb.upstream_handshake import UpstreamHandshake
-
-VERSION_SIZE = 12  # "RFB 003.008\n", RFC 6143 §7.1.1
+from gateway.rfb.versions import VERSION_LENGTH, plausible
 
 MAX_EARLY = 64 * 1024
 """Bytes that a peer may send ahead of its turn: many small messages, no flood."""
@@ -37,18 +36,20 @@ class BrowserOpening:
 
     def _received(self, spans: Sequence[Span]) -> None:
         for span in spans:
-            if self._handshake.done:
+            if self._done.done():
                 self.early += span
-                continue
-            reply = self._handshake.receive(span)
-            if reply:
-                self.leg.send([reply])
-            if self._handshake.done:
-                self.early += self._handshake.leftover
-                if not self._done.done():
-                    self._done.set_result(None)
+            else:
+                self._step(span)
         if len(self.early) > MAX_EARLY:
             raise ProtocolViolation("the browser sends RFB messages before it knows the screen")
+
+    def _step(self, data: Span) -> None:
+        reply = self._handshake.receive(data)
+        if reply:
+            self.leg.send([reply])
+        if self._handshake.done:
+            self.early += self._handshake.leftover
+            self._done.set_result(None)
 
 
 class UpstreamOpening:
@@ -85,7 +86,9 @@ class UpstreamOpening:
                 self._step(self._handshake, span)
                 continue
             self.early += span
-            if not self._greeted.done() and len(self.early) >= VERSION_SIZE:
+            if not plausible(self.early):
+                raise NotUnderstood("the upstream does not speak RFB")
+            if not self._greeted.done() and len(self.early) >= VERSION_LENGTH:
                 self._greeted.set_result(None)
             if len(self.early) > MAX_EARLY:
                 raise NotUnderstood("the server sends more than its version before the handshake")
@@ -99,6 +102,8 @@ class UpstreamOpening:
             self._done.set_result(handshake.server_init)
 
     def _failed(self, error: GatewayError) -> None:
+        if isinstance(error, UpstreamLost) and self._handshake is not None:
+            error = self._handshake.ended()  # some servers refuse by hanging up
         for step in (self._greeted, self._done):
             if not step.done():
                 step.set_exception(error)
