@@ -103,7 +103,7 @@ function wireTools({ screen, panel, keys, lookup }) {
     screen.focus();
   });
   const keyboard = touchKeyboard(elements.touchInput, {
-    stroke: (keysym) => keys.stroke(keysym),
+    stroke: (keysym, shift) => keys.stroke(keysym, shift),
     lookup,
     changed: (open) => (elements.keyboardToggle.ariaPressed = String(open)),
   });
@@ -158,6 +158,7 @@ function wireFullScreen(screen) {
   elements.full.addEventListener("click", async () => {
     if (document.fullscreenElement) await document.exitFullscreen();
     else await document.documentElement.requestFullscreen().catch(() => {});
+    await navigator.keyboard?.lock?.().catch(() => {}); // Escape, Alt-Tab and the like go to the machine, too
     screen.focus();
   });
 }

@@ -4,6 +4,8 @@
  * Owned here: sticky modifiers, and turning what an on-screen keyboard does to a text field into key presses.
  */
 
+import { SHIFT, keystrokes } from "./typing.js";
+
 const MODIFIERS = [["Ctrl", 0xffe3], ["Alt", 0xffe9], ["Win", 0xffeb]];
 const NAMED = [
   ["Esc", 0xff1b], ["Tab", 0xff09], ["←", 0xff51, "Left"], ["↑", 0xff52, "Up"], ["↓", 0xff54, "Down"],
@@ -13,7 +15,6 @@ const NAMED = [
 const FUNCTION_KEYS = Array.from({ length: 12 }, (_, index) => [`F${index + 1}`, 0xffbe + index]);
 
 const BACKSPACE = 0xff08;
-const RETURN = 0xff0d;
 // Keys that on-screen keyboards do report by name.
 const BY_NAME = new Map([
   ["Escape", 0xff1b], ["Tab", 0xff09], ["ArrowLeft", 0xff51], ["ArrowUp", 0xff52], ["ArrowRight", 0xff53],
@@ -40,10 +41,12 @@ export class Keys {
     }
   }
 
-  /** Press and release one key; modifiers that were set hold for this one. */
-  stroke(keysym) {
+  /** Press and release one key, with Shift if it takes it; modifiers that were set hold for this one. */
+  stroke(keysym, shift = false) {
+    if (shift) this.press(SHIFT, true);
     this.press(keysym, true);
     this.press(keysym, false);
+    if (shift) this.press(SHIFT, false);
     this.release();
   }
 
@@ -81,7 +84,7 @@ export function touchKeyboard(field, { stroke, lookup, changed }) {
   field.addEventListener("input", () => {
     const { removed, added } = difference(before, field.value);
     for (let count = 0; count < removed; count += 1) stroke(BACKSPACE);
-    for (const character of added) stroke(character === "\n" ? RETURN : lookup(character.codePointAt(0)));
+    for (const { keysym, shift } of keystrokes(added, lookup)) stroke(keysym, shift);
     if (field.value.length < PADDING.length / 2 || field.value.length > 4 * PADDING.length) reset();
     before = field.value;
   });

@@ -18,8 +18,10 @@ export class StatusCard {
     this.e.cardButton.addEventListener("click", again);
   }
 
+  /** "grant", "dial", "picture": how far this try is. After a loss the reason stays, without the steps. */
   step(step) {
     const at = STEPS.indexOf(step);
+    if (document.body.dataset.state === "waiting") return this.#trying();
     if (at === 0) this.#write("connecting", "Connecting");
     this.e.steps.hidden = false;
     for (const item of this.e.steps.children) {
@@ -61,6 +63,12 @@ export class StatusCard {
   /** Something went wrong in the page itself. */
   failed(text) {
     this.#write("ended", text);
+  }
+
+  #trying() {
+    clearInterval(this.#countdown);
+    this.e.cardAgain.textContent = "Trying again…";
+    this.e.cardButton.hidden = true;
   }
 
   #write(state, title) {

@@ -29,7 +29,8 @@ export class TextPanel {
 
   /** The machine's clipboard has new text: shown here, and put on this computer's clipboard where allowed. */
   async received(text) {
-    this.e.textArea.value = text;
+    this.brought = text; // not to be sent back
+    if (!this.#typing && document.activeElement !== this.e.textArea) this.e.textArea.value = text;
     const copied = await navigator.clipboard?.writeText(text).then(() => true, () => false);
     this.e.textNote.textContent = copied ? "Copied from the machine to this computer." : "Copied in the machine.";
   }

@@ -10,7 +10,7 @@ export const MAX_TYPED = 4096;
 // Between two key events. QEMU hands the guest one event every 10 ms and drops what its queue cannot hold.
 const PACE = 12; // ms
 
-const SHIFT = 0xffe1;
+export const SHIFT = 0xffe1;
 const RETURN = 0xff0d;
 const TAB = 0xff09;
 // Servers that map a keysym to a key (QEMU) do not press Shift for it. On a US keyboard these take it.
