@@ -6,6 +6,7 @@ callbacks: whatever goes wrong becomes the one report of its end.
 
 import asyncio
 from collections.abc import Callable, Sequence
+from typing import cast
 
 from gateway.errors import GatewayError
 from gateway.relay import sockets
@@ -62,8 +63,7 @@ class Leg(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the transport and set it up to write at once."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = transport = cast(asyncio.Transport, transport)  # uvloop's are no subclass
         self._tls = transport.get_extra_info("sslcontext") is not None
         # Plain legs write at once: uvloop sends immediately when its high-water mark is 0, and keeps
         # references to what the kernel did not take, never copies.
