@@ -64,7 +64,7 @@ async def running(settings: Settings, buffer: ReceiveBuffer | None = None) -> As
         tls = settings.listen.tls
         front = Front.of(settings.listen.public_url or "", settings.listen.allowed_origins, tls=tls is not None)
         public = PublicSite(front, access, providers, registry, pages, readiness, _static_consoles(settings))
-        admin = AdminSite(registry, metrics, readiness, {})
+        admin = AdminSite(registry, metrics, readiness, settings.admin.keys)
         headers = security_headers(list(settings.listen.embed_origins))
         runners: list[web.AppRunner] = []
         for site, where, context in (

@@ -8,10 +8,10 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
 from gateway.config.block import Block
-from gateway.config.values import Host, Origin, Origins, Port, ReadableFile, unset
+from gateway.config.values import Host, Name, Origin, Origins, Port, ReadableFile, unset
 
 
 def is_loopback(host: str) -> bool:
@@ -82,11 +82,15 @@ class Listen(Block):
     embed_origins: Origins = ()
 
 
+KeyHash = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
+
+
 class Admin(Block):
-    """API, metrics and health."""
+    """API, metrics and health. `keys`: the hash of each API key, by its name; without one the API is shut."""
 
     host: LoopbackHost = "127.0.0.1"
     port: Port = 9090
+    keys: dict[Name, KeyHash] = Field(default={})
 
 
 def _only_open(mode: str) -> str:

@@ -1,12 +1,15 @@
 """Put an aiohttp application on an address: what every listener has in common."""
 
+import logging
 import ssl
 from collections.abc import Mapping, Sequence
 
 from aiohttp import web
+from aiohttp.http_exceptions import LineTooLong
 from aiohttp.typedefs import Middleware
 
 from gateway.errors import ListenFailed
+from gateway.web import problems
 from gateway.web.problems import as_problems
 
 KEEPALIVE_TIMEOUT = 15.0
@@ -14,6 +17,8 @@ KEEPALIVE_TIMEOUT = 15.0
 
 MAX_BODY = 64 * 1024
 """Bytes of a request body; no address takes a larger one."""
+
+_log = logging.getLogger(__name__)
 
 
 async def listen(
@@ -27,8 +32,7 @@ async def listen(
 ) -> web.AppRunner:
     """Serve `routes` behind `guard` on `host` and `port` until the runner is cleaned up.
 
-    `headers` go with every answer.
-    Raises ListenFailed with one line if the address cannot be had.
+    `headers` go with every answer. Raises ListenFailed with one line if the address cannot be had.
     """
     app = web.Application(middlewares=[as_problems, guard], client_max_size=MAX_BODY)
     app.add_routes(routes)
@@ -39,7 +43,7 @@ async def listen(
 
     app.on_response_prepare.append(add_headers)
     # No access log: its lines would hold `?ticket=`.
-    runner = web.AppRunner(app, access_log=None, keepalive_timeout=KEEPALIVE_TIMEOUT, handle_signals=False)
+    runner = _Runner(app, access_log=None, keepalive_timeout=KEEPALIVE_TIMEOUT, handle_signals=False)
     await runner.setup()
     try:
         await web.TCPSite(runner, host, port, ssl_context=tls).start()
@@ -52,3 +56,44 @@ async def listen(
 def port_of(runner: web.AppRunner) -> int:
     """The port that a runner listens on, for those who asked for any."""
     return int(runner.addresses[0][1])
+
+
+# What is no HTTP never reaches an application, only the connection's own `handle_error`. Its words and its log are
+# aiohttp's: a traceback for every scanner that knocks, and the library's version. The classes below change that.
+
+
+class _Connection(web.RequestHandler):
+    __slots__ = ()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,  # noqa: ARG002 - the signature is aiohttp's
+    ) -> web.StreamResponse:
+        """Answer what failed outside a handler, or in one by a bug, as a problem document."""
+        if status >= 500:
+            _log.error("a request failed", exc_info=exc)
+            refusal = problems.INTERNAL
+        else:
+            refusal = problems.HEADERS_TOO_LARGE if isinstance(exc, LineTooLong) else problems.MALFORMED
+        if request.writer.output_size > 0:
+            raise ConnectionError("an answer has begun already")
+        response = problems.document(refusal, {"Server": "vnc-gateway"})
+        response.force_close()
+        return response
+
+
+class _Server(web.Server):
+    def __call__(self) -> web.RequestHandler:
+        connection = super().__call__()
+        connection.__class__ = _Connection
+        return connection
+
+
+class _Runner(web.AppRunner):
+    async def _make_server(self) -> web.Server:
+        server = await super()._make_server()
+        server.__class__ = _Server
+        return server
