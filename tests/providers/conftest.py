@@ -1,0 +1,33 @@
+"""What the tests of providers share: a fake API, the HTTP session, an outlet without settings."""
+
+import ssl
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+from support.fake_api import FakeApi, Reply
+
+from gateway.providers.api import open_session
+from gateway.providers.outlet import Outlet, trust
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[FakeApi]:
+    async with FakeApi(Reply()) as server:
+        yield server
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
+    async with open_session() as session:
+        yield session
+
+
+@pytest.fixture(scope="session")
+def tls() -> ssl.SSLContext:
+    return trust()
+
+
+@pytest.fixture
+def outlet(tls: ssl.SSLContext) -> Outlet:
+    return Outlet(tls=tls)
