@@ -7,7 +7,7 @@ from gateway import errors
 from gateway.errors import BrowserLost, Ending, GatewayError, SessionClosed
 from gateway.relay import sockets
 from gateway.relay.buffer import ReceiveBuffer
-from gateway.relay.leg import Leg, Span
+from gateway.relay.leg import MAX_PONG_BACKLOG, Leg, Span
 from gateway.websocket import frames
 from gateway.websocket.frames import Opcode
 from gateway.websocket.scanner import Scanner
@@ -47,7 +47,7 @@ class BrowserLeg(Leg):
     def _answer_controls(self) -> None:
         controls, self._scanner.controls = self._scanner.controls, []
         for control in controls:
-            if control.opcode is Opcode.PING and not self._closing:
+            if control.opcode is Opcode.PING and self.open and self.unsent < MAX_PONG_BACKLOG:
                 self.write([frames.control(Opcode.PONG, control.payload)])
             elif control.opcode is Opcode.CLOSE:
                 if self._closing:

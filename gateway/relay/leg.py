@@ -17,6 +17,9 @@ Span = bytes | memoryview
 TLS_WRITE_LIMIT = 64 * 1024
 """High-water mark of TLS transports; at 0, as plain ones have it, TLS does not move a byte (measured)."""
 
+MAX_PONG_BACKLOG = 64 * 1024
+"""Unsent bytes above which pings are not answered: a peer that only asks and never reads gets no queue."""
+
 ABORT_AFTER = 2.0
 """Seconds that a closing leg may take to send its rest; a peer that never reads would hold it for ever."""
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from gateway.errors import GatewayError, UpstreamLost
 from gateway.relay import sockets
 from gateway.relay.buffer import ReceiveBuffer
-from gateway.relay.leg import Leg, Span
+from gateway.relay.leg import MAX_PONG_BACKLOG, Leg, Span
 from gateway.websocket import frames
 from gateway.websocket.frames import Opcode
 from gateway.websocket.handshake import Dial
@@ -15,9 +15,6 @@ from gateway.websocket.scanner import Scanner
 MAX_PAYLOAD = 1024 * 1024 * 1024
 """Bytes of one frame from a server. Payload is handed on as it comes, so this bounds nothing of ours; a larger
 length is a framing fault: a full-HD picture has 8 MB."""
-
-MAX_PONG_BACKLOG = 64 * 1024
-"""Unsent bytes above which pings are not answered: a peer that only asks and never reads gets no queue."""
 
 
 class UpstreamLeg(Leg):
@@ -82,7 +79,7 @@ class UpstreamLeg(Leg):
                 self.pongs_in += 1
             elif control.opcode is Opcode.CLOSE:
                 self.end(UpstreamLost(f"the upstream closed the WebSocket with {control.code} {control.reason!r}"))
-            elif self.unsent < MAX_PONG_BACKLOG:
+            elif self.open and self.unsent < MAX_PONG_BACKLOG:
                 self.write([frames.control(Opcode.PONG, control.payload, os.urandom(4))])
 
     def send(self, messages: Sequence[Span]) -> None:

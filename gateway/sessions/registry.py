@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 
 from gateway.access.grants import Grant
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, Replaced
 from gateway.providers.provider import Provider
 from gateway.relay.browser_leg import BrowserLeg
 from gateway.relay.buffer import ReceiveBuffer
@@ -45,7 +45,13 @@ class Registry:
         return self._shared.buffer
 
     def open(self, grant: Grant, provider: Provider, browser: BrowserLeg, source: str) -> Session:
-        """Begin a session on an accepted browser leg; it runs in a task of its own."""
+        """Begin a session on an accepted browser leg; it runs in a task of its own.
+
+        A grant that comes back (reload, lost network) takes the place of its earlier connection.
+        """
+        for earlier in self:
+            if earlier.grant.session == grant.session:
+                earlier.end(Replaced("the same grant came back on another connection"))
         session = Session(
             grant, provider, browser, source=source, terms=self._terms(provider.name), shared=self._shared
         )

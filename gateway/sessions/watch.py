@@ -3,6 +3,7 @@
 One tick for all sessions of the loop, driven by the registry; nothing here waits.
 """
 
+from collections import Counter
 from collections.abc import Callable
 
 from gateway.errors import BrowserLost, DurationOver, GatewayError, HumanIdle, UpstreamLost
@@ -35,6 +36,7 @@ class Watch:
         self._opened_at = self._human_at = self._client_at = now
         self._humans = self._messages = 0
         self._counted = self._counts()
+        self._changes: Counter[str] = Counter()
 
     def tick(self, now: float) -> None:
         """Look at everything once. `now`: the loop's time."""
@@ -52,6 +54,12 @@ class Watch:
         for counter, new, old in zip(counters, counts, self._counted, strict=True):
             counter.inc(new - old)
         self._counted = counts
+        memory = self._relay.server_stream.memory
+        changes = Counter({str(what): times for what, times in memory.changed.items()})
+        changes.update({f"{what}_withheld": times for what, times in memory.dropped.items()})
+        for what, times in (changes - self._changes).items():
+            metrics.changed(what, times)
+        self._changes = changes
 
     def _counts(self) -> tuple[int, ...]:
         relay = self._relay
