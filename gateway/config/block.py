@@ -64,14 +64,14 @@ def read_secret_file(path: Path, key: str) -> str:
     """Give the stripped contents of a secret's file; the fault, if any, is charged to `key`."""
     try:
         with path.open("rb") as file:
-            text = file.read(MAX_SECRET + 1)
-        if len(text) > MAX_SECRET:
-            raise _fault(key, f"{path} is larger than {MAX_SECRET} bytes")
-        secret = text.decode().strip()
+            content = file.read(MAX_SECRET + 1)
+        secret = content.decode().strip()
     except OSError as error:
         raise _fault(key, f"cannot read {path}: {error.strerror}") from error
     except ValueError as error:  # not UTF-8, or a path with a NUL
         raise _fault(key, f"{path} is not a text file") from error
+    if len(content) > MAX_SECRET:
+        raise _fault(key, f"{path} is larger than {MAX_SECRET} bytes")
     if not secret:
         raise _fault(key, f"{path} is empty")
     return secret

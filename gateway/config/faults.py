@@ -4,6 +4,7 @@ Turns pydantic's findings into a path of keys and a sentence. Never repeats a va
 secret, unless the check of that value put it into its message.
 """
 
+import re
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -65,7 +66,7 @@ def explain(error: ErrorDetails) -> tuple[Path, str]:
     if kind == "missing":
         return path, "is required"
     message = str(context["error"]) if kind == "value_error" else _WORDS.get(kind, error["msg"])
-    return path, entry + message.replace("Input should be", "must be")
+    return path, entry + re.sub(r"^\w+ should ", "must ", message)
 
 
 def _keys(location: tuple[int | str, ...]) -> tuple[Path, str]:

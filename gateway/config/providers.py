@@ -3,9 +3,11 @@
 Describes what to ask and what to trust; asking is gateway.providers' business.
 """
 
+import ssl
+from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from gateway.config.block import Block, OptionalSecret
 from gateway.config.blocks import Keepalive, Reconnect, SessionLimits
@@ -17,11 +19,21 @@ from gateway.config.values import (
     HttpUrl,
     Instance,
     ProxyUrl,
-    ReadableFile,
     Token,
     Word,
     unset,
 )
+
+
+def _certificates(path: Path | None) -> Path | None:
+    if path is not None:
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+        except ssl.SSLError as error:
+            raise ValueError(f"{path} holds no certificate (PEM)") from error
+        except OSError as error:
+            raise ValueError(f"cannot read {path}: {error.strerror}") from error
+    return path
 
 
 class ProviderSettings(Block):
@@ -38,7 +50,7 @@ class ProviderSettings(Block):
     subprotocol: Token = "binary"
     headers: dict[HeaderName, HeaderValue] = Field(default={}, repr=False)
     allowed_hosts: AllowedHosts = ()
-    ca_file: Annotated[ReadableFile | None, unset] = None
+    ca_file: Annotated[Path | None, AfterValidator(_certificates), unset] = None
     proxy: Annotated[ProxyUrl | None, unset] = Field(default=None, repr=False)
     password: OptionalSecret = None
     keepalive: Keepalive = Keepalive()

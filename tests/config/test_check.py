@@ -1,0 +1,59 @@
+"""Cautions: what is allowed and yet worth a word."""
+
+import resource
+
+from gateway.config.check import cautions, open_files, raise_open_files
+
+OPEN = 'access.mode = "open"\n'
+LAB = "providers.lab = { type = 'static', consoles = { a = 'tcp://h:1' } }\n"
+CLOUD = "credentials.k.source = 'env'\nproviders.hz = { type = 'alibaba', region = 'r', credentials = 'k', "
+ENOUGH = 4200
+
+
+def _lines(settings, files: int = ENOUGH) -> list[str]:
+    return [str(caution) for caution in cautions(settings, files)]
+
+
+def test_a_sound_configuration_has_none(load_text):
+    assert _lines(load_text(OPEN + LAB)) == []
+    assert _lines(load_text(OPEN + LAB), files=-1) == []
+
+
+def test_too_few_open_files_are_named(load_text):
+    assert _lines(load_text(OPEN + LAB), files=ENOUGH - 1) == [
+        "limits.sessions: needs 4200 open files, this process may open 4199: raise ulimit -n"
+    ]
+
+
+def test_no_human_idle_limit_is_named_once(load_text):
+    assert [line.split(":")[0] for line in _lines(load_text(OPEN + LAB + "limits.human_idle = 0"))] == [
+        "limits.human_idle"
+    ]
+    own = LAB.replace("} }", "}, limits = { human_idle = 0, held = '1 GiB' } }")
+    assert [line.split(":")[0] for line in _lines(load_text(OPEN + own))] == [
+        "providers.lab.limits.human_idle",
+        "providers.lab.limits.held",
+    ]
+
+
+def test_a_keepalive_that_lets_the_cloud_end_consoles_is_named(load_text):
+    for keys, place in (
+        ("keepalive = { method = 'off' } }", "providers.hz.keepalive.method"),
+        ("keepalive = { upstream_after = 300 } }", "providers.hz.keepalive.upstream_after"),
+        ("reconnect = { per_minute = 31 } }", "providers.hz.reconnect.per_minute"),
+    ):
+        assert [line.split(":")[0] for line in _lines(load_text(OPEN + CLOUD + keys))] == [place]
+
+
+def test_no_provider_is_named(load_text):
+    assert _lines(load_text(OPEN)) == ["providers: there are none: no console can be opened"]
+
+
+def test_open_files_are_raised_to_the_hard_limit():
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(256, before[1]), before[1]))
+        raise_open_files()
+        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == open_files() == before[1]
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
