@@ -6,9 +6,12 @@ them.
 
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from websockets.exceptions import PayloadTooBig, ProtocolError
 from websockets.frames import Close, Frame, Opcode
+from websockets.http11 import Request
+from websockets.server import ServerProtocol
 from websockets.streams import StreamReader
 
 from gateway.errors import GatewayError
@@ -147,3 +150,13 @@ def _frames(reader: StreamReader, *, masked: bool, max_payload: int | None) -> I
                 raise ProtocolError("wrong place for this frame")
             within = not frame.fin
         yield frame
+
+
+def library_answers(request: bytes, **options: Any) -> tuple[Request, bytes]:
+    """What the library's server, made with `options`, reads of an upgrade request, and its answer."""
+    server = ServerProtocol(**options)
+    server.receive_data(request)
+    (event,) = server.events_received()
+    assert isinstance(event, Request)
+    server.send_response(server.accept(event))
+    return event, b"".join(server.data_to_send())
