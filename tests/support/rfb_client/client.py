@@ -179,12 +179,21 @@ async def _opened(transport: Transport, password: str | None, version: str, shar
 
 
 async def capture_raw(
-    host: str, port: int, *, password: str | None = None, pixel_format: PixelFormat = RGB888
+    host: str,
+    port: int,
+    *,
+    password: str | None = None,
+    pixel_format: PixelFormat = RGB888,
+    pointer: tuple[int, int] | None = None,
 ) -> Colours:
-    """The picture of a still screen, taken over a connection of its own with Raw and nothing else.
+    """The picture of a still screen, taken over a connection of its own with Raw and no other pixels.
 
-    DesktopSize is asked for, since QEMU first announces a width rounded up to 16.
+    DesktopSize is asked for, since QEMU first announces a width rounded up to 16. X servers paint the pointer into
+    the picture of a client that does not draw it, or that has not itself put it where it is: give `pointer`, the
+    place where the other client has left it, and it is left out.
     """
     async with tcp_client(host, port, password=password) as client:
-        await client.set_up([Encoding.RAW, Encoding.DESKTOP_SIZE], pixel_format)
+        await client.set_up([Encoding.RAW, Encoding.DESKTOP_SIZE, Encoding.CURSOR], pixel_format)
+        if pointer is not None:
+            await client.send(messages.pointer(*pointer))
         return await client.capture()
