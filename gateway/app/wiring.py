@@ -1,13 +1,10 @@
-"""The one place that constructs and wires: from settings to a running gateway."""
+"""From settings to a running gateway: which parts there are, what each is given, in which order they go."""
 
-import asyncio
 import os
-import signal
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-import structlog
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
@@ -16,7 +13,7 @@ from gateway.access.open import OpenAccess
 from gateway.config.listen import server_context
 from gateway.config.providers import StaticSettings
 from gateway.config.settings import Settings
-from gateway.errors import ConfigurationError, GoingAway
+from gateway.errors import GoingAway
 from gateway.providers.api import open_session
 from gateway.providers.build import build
 from gateway.providers.provider import Provider
@@ -56,7 +53,7 @@ async def running(settings: Settings, buffer: ReceiveBuffer | None = None) -> As
     pages = Pages(list(settings.listen.embed_origins))
     readiness = Readiness()
     async with AsyncExitStack() as stack:
-        providers = await stack.enter_async_context(_providers(settings))
+        providers = await stack.enter_async_context(providing(settings))
         terms = {name: _terms(settings, name) for name in providers}
         shared = Shared(buffer or ReceiveBuffer(), metrics, HeldTotal(settings.limits.held_total))
         registry = Registry(settings.limits.sessions, terms.__getitem__, shared)
@@ -81,39 +78,8 @@ async def running(settings: Settings, buffer: ReceiveBuffer | None = None) -> As
         yield Gateway(registry, readiness, public_port=port_of(runners[1]), admin_port=port_of(runners[0]))
 
 
-async def serve(settings: Settings) -> None:
-    """Run the gateway until SIGTERM or SIGINT."""
-    log = structlog.get_logger()
-    async with running(settings) as gateway:
-        log.info(
-            "gateway.ready",
-            listen=f"{settings.listen.host}:{gateway.public_port}",
-            admin=f"{settings.admin.host}:{gateway.admin_port}",
-            providers=sorted(settings.providers),
-        )
-        await _stopped()
-        log.info("gateway.stopping", sessions=len(gateway.registry))
-
-
-async def resolve(settings: Settings, provider: str, instance: str) -> str:
-    """Ask `provider` for the address of `instance`: without its secrets. Raises a CloudError or ConfigurationError."""
-    async with _providers(settings) as providers:
-        if provider not in providers:
-            raise ConfigurationError(f"there is no [providers.{provider}]")
-        return str(await providers[provider].locate(instance, session="check", user="operator", reference=""))
-
-
-async def _stopped() -> None:
-    """Wait for SIGTERM or SIGINT."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    await stop.wait()
-
-
 @asynccontextmanager
-async def _providers(settings: Settings) -> AsyncIterator[dict[str, Provider]]:
+async def providing(settings: Settings) -> AsyncIterator[dict[str, Provider]]:
     """The configured providers by name, on one pool of connections for API calls."""
     async with open_session() as http:
         providers = build(settings, http, os.environ)

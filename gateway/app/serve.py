@@ -1,0 +1,43 @@
+"""`vnc-gateway serve` and `check --resolve`."""
+
+import asyncio
+import signal
+
+import structlog
+
+from gateway.app.wiring import providing, running
+from gateway.config.settings import Settings
+from gateway.errors import ConfigurationError
+from gateway.telemetry import logs
+
+
+async def serve(settings: Settings) -> None:
+    """Run the gateway until SIGTERM or SIGINT. Raises ConfigurationError or ListenFailed."""
+    logs.configure(settings.log.level, settings.log.format)
+    log = structlog.get_logger()
+    async with running(settings) as gateway:
+        log.info(
+            "gateway.ready",
+            listen=f"{settings.listen.host}:{gateway.public_port}",
+            admin=f"{settings.admin.host}:{gateway.admin_port}",
+            providers=sorted(settings.providers),
+        )
+        await stopped()
+        log.info("gateway.stopping", sessions=len(gateway.registry))
+
+
+async def stopped() -> None:
+    """Wait for SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await stop.wait()
+
+
+async def resolve(settings: Settings, provider: str, instance: str) -> str:
+    """Ask `provider` for the address of `instance`: without its secrets. Raises a CloudError or ConfigurationError."""
+    async with providing(settings) as providers:
+        if provider not in providers:
+            raise ConfigurationError(f"there is no [providers.{provider}]")
+        return str(await providers[provider].locate(instance, session="check", user="operator", reference=""))
