@@ -1,0 +1,54 @@
+# From a fresh clone to a running console. Needs make and Python; everything else goes into .venv.
+#
+#   make demo     simulated clouds and the gateway in front; prints the consoles' addresses
+#   make test     all tests; what is not installed here is skipped by name
+#   make check    format, lint, types, import floors, configuration schema
+#
+# ARGS reaches the command: make demo ARGS="--cut-every 5", make test ARGS="tests/rfb -k zlib".
+
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+PYTHONS := python3 python3.14 python3.13 python3.12 python3.11
+FITS := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
+# What an install depends on: a change here installs again, and builds the page again if it has to be.
+PARTS := pyproject.toml $(shell find web -name node_modules -prune -o -type f -print)
+
+.PHONY: help demo test check
+
+help:
+	@sed -n '3,7s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
+
+demo: $(VENV)/.installed
+	@$(BIN)/vnc-gateway demo $(ARGS)
+
+test: $(VENV)/.installed-dev
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.installed-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	@$(BIN)/python -m gateway.config.schema | cmp -s - config/schema.json \
+	  || { echo "config/schema.json is out of date: python -m gateway.config.schema > config/schema.json"; exit 1; }
+
+$(VENV)/.created:
+	@for python in $(PYTHONS); do \
+	  if $$python -c '$(FITS)' 2>/dev/null; then exec $$python -m venv $(VENV); fi; \
+	done; \
+	echo "vnc-gateway needs Python 3.11 or later with venv; on Debian or Ubuntu: sudo apt-get install python3-venv" >&2; \
+	exit 1
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.created $(PARTS)
+	@echo "Installing vnc-gateway into $(VENV) …"
+	@$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.created $(PARTS)
+	@echo "Installing vnc-gateway and what its tests need into $(VENV) …"
+	@$(PIP) --editable '.[dev]'
+	@touch $(VENV)/.installed $@
