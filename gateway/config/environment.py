@@ -3,7 +3,7 @@
 Variables are upper-case and hold no "-" or ".", names in the configuration may. So a part stands for the
 name in the file that it equals when case, "-", "." and "_" make no difference; for a name that the
 file does not have it is taken in lower case, with "-" for "_" where the name is a provider's, a
-credential's or a header's. VNC_GATEWAY_PROVIDERS__LAB_2__TYPE sets `type` of the provider lab-2.
+credential's, an API key's or a header's. VNC_GATEWAY_PROVIDERS__LAB_2__TYPE sets `type` of the provider lab-2.
 """
 
 from collections.abc import Mapping
@@ -14,6 +14,7 @@ from gateway.config.faults import Fault, Path, place
 
 PREFIX = "VNC_GATEWAY_"
 SEPARATOR = "__"
+_DASHED = (("providers",), ("credentials",), ("admin", "keys"))  # tables of names that may hold "-" but no "_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ def _fold(name: str) -> str:
 
 def _new_name(part: str, parent: Path) -> str:
     name = part.lower()
-    dashed = parent in (("providers",), ("credentials",)) or (len(parent) == 3 and parent[2] == "headers")
+    dashed = parent in _DASHED or (len(parent) == 3 and parent[2] == "headers")
     return name.replace("_", "-") if dashed else name
 
 

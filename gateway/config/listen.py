@@ -8,10 +8,10 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from gateway.config.block import Block
-from gateway.config.values import Host, Name, Origin, Origins, Port, ReadableFile, unset
+from gateway.config.values import Host, KeyHash, Name, Origin, Origins, Port, ReadableFile, unset
 
 
 def is_loopback(host: str) -> bool:
@@ -80,9 +80,6 @@ class Listen(Block):
     tls: Annotated[Tls | None, BeforeValidator(_no_tls)] = None
     allowed_origins: Origins = ()
     embed_origins: Origins = ()
-
-
-KeyHash = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 
 
 class Admin(Block):

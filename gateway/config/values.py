@@ -16,6 +16,7 @@ _INSTANCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _HOST = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*|[0-9a-f:.]*:[0-9a-f:.]*")
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 §5.6.2
+_KEY_HASH = re.compile(r"sha256:[0-9a-f]{64}")
 _PRINTABLE = re.compile(r"[\x21-\x7e]+")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -82,6 +83,12 @@ def _header_name(value: str) -> str:
 def _header_value(value: str) -> str:
     if not value.isprintable() or not value.isascii():
         raise ValueError("must be printable ASCII on one line")
+    return value
+
+
+def _key_hash(value: str) -> str:
+    if not _KEY_HASH.fullmatch(value):
+        raise ValueError('must be "sha256:" and the 64 hexadecimal digits of the hash of a key')
     return value
 
 
@@ -185,6 +192,7 @@ Word = Annotated[str, AfterValidator(_word)]
 Token = Annotated[str, AfterValidator(_token)]
 HeaderName = Annotated[str, AfterValidator(_header_name)]
 HeaderValue = Annotated[str, AfterValidator(_header_value)]
+KeyHash = Annotated[str, AfterValidator(_key_hash), _pattern(_KEY_HASH)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 ProxyUrl = Annotated[str, AfterValidator(_proxy_url)]
 Origin = Annotated[str, AfterValidator(_origin)]

@@ -12,17 +12,21 @@ from pydantic import SecretStr
 from yarl import URL
 
 REDACTED = "[redacted]"
-MAX_DEPTH = 4  # of nested values; deeper ones are shown as text
+MAX_DEPTH = 4  # of nested values; deeper ones are only named
+MAX_TEXT = 16 * 1024  # characters; room for a traceback, no more for whoever sends us long names
 
 _SECRET_NAME = re.compile(
     r"passw|secret|token|ticket|bearer|authorization|cookie|credential|api_?key|access_?key|seal|signature|payload",
     re.IGNORECASE,
 )
 _PUBLIC_NAME = re.compile(r"(_id|_ids|_ms|_count|_name|_left)$")
+# The patterns below take time in proportion to the text: none can begin at every character and run to the end.
 # An address, wherever it stands in a text: its user name and its query may open a console.
-_ADDRESS = re.compile(r"\b([a-z][a-z0-9+.-]*://)([^\s/?#'\"<>@]*@)?([^\s?#'\"<>]*)([?#][^\s'\"<>]*)?", re.IGNORECASE)
-# A path with a query, as in an HTTP request line.
-_QUERY = re.compile(r"(/[^\s?#'\"<>]*)\?[^\s'\"<>]+")
+_ADDRESS = re.compile(
+    r"\b([a-z][a-z0-9+.-]{1,20}://)([^\s/?#'\"<>@]*@)?([^\s?#'\"<>]*)([?#][^\s'\"<>]*)?", re.IGNORECASE
+)
+# Any other query, as of a path in an HTTP request line.
+_QUERY = re.compile(r"(?<=\S)\?[^\s'\"<>]+")
 _PAIR = re.compile(r"\b(token|ticket|password|passwd|secret|signature|s)=[^\s&'\"<>]+", re.IGNORECASE)
 _BEARER = re.compile(r"\b(bearer|basic)\s+[A-Za-z0-9+/_.~=-]+", re.IGNORECASE)
 
@@ -46,13 +50,17 @@ def clean(value: object, name: str = "", depth: int = 0) -> object:
         return {str(key): clean(item, str(key), depth + 1) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset) and depth < MAX_DEPTH:
         return [clean(item, "", depth + 1) for item in value]
+    if isinstance(value, Mapping | list | tuple | set | frozenset):
+        return f"<{type(value).__name__}>"
     return clean_text(str(value) if isinstance(value, str | URL | Exception) else repr(value))
 
 
 def clean_text(text: str) -> str:
     """Take user names, queries, fragments and credentials out of a text."""
+    if len(text) > MAX_TEXT:
+        text = text[:MAX_TEXT] + "…"
     text = _ADDRESS.sub(_without_secrets, text)
-    text = _QUERY.sub(r"\1?[redacted]", text)
+    text = _QUERY.sub("?" + REDACTED, text)
     text = _PAIR.sub(r"\1=[redacted]", text)
     return _BEARER.sub(r"\1 [redacted]", text)
 

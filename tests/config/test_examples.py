@@ -50,7 +50,7 @@ def test_the_full_example_names_every_key():
 def test_the_full_example_loads_with_its_commented_keys(tmp_path: Path):
     """What stands behind a single "#" is valid, too, once the files that it names are there."""
     text = re.sub(r"^# (?=[\[a-z_]+\S*( = |\]))", "", FULL.read_text(), flags=re.MULTILINE)
-    assert "[providers.broker]" in text.splitlines()
+    assert "[providers.broker]" in text
     for name in re.findall(r'"((?:secrets|tls)/\w+(?:\.pem)?)"', text):
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)

@@ -60,6 +60,10 @@ def test_five_faults_in_one_file_are_five_lines(faults_of):
         ("listen.port = 80.5", "listen.port: must be a whole number"),
         ("listen.port = true", "listen.port: must be a number"),
         ("admin.port = 8080", "admin.port: 8080 is listen.port, too"),
+        (
+            "admin.keys = { bastion = 'hidden' }",
+            'admin.keys.bastion: must be "sha256:" and the 64 hexadecimal digits of the hash of a key',
+        ),
         ("listen = 3", "listen: must be a table"),
         ("listen.public_url = 'console.example.com'", "listen.public_url: must start with https:// or http://"),
         (
