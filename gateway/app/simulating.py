@@ -2,16 +2,14 @@
 
 from rich.console import Console
 
-from gateway.app.serve import stopped
+from gateway.app.serving import stopped
 from gateway.errors import ListenFailed
 from gateway.simulator.clouds.limits import IdleCounts
 from gateway.simulator.simulator import HOST, Simulator
-from gateway.telemetry import logs
 
 
 async def simulate(*, port: int, time_scale: float, idle_counts: str, pong: bool) -> None:
     """Run both clouds on `port` until SIGTERM or SIGINT, and say how to use them."""
-    logs.configure("warning")
     clouds = Simulator(port=port, time_scale=time_scale, idle_counts=IdleCounts(idle_counts), no_pong=not pong)
     try:
         await clouds.start()

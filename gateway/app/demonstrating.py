@@ -6,13 +6,12 @@ from contextlib import AsyncExitStack
 
 from rich.console import Console
 
-from gateway.app.serve import stopped
+from gateway.app.serving import stopped
 from gateway.app.wiring import Gateway, running
 from gateway.config.settings import Settings
 from gateway.errors import ListenFailed
 from gateway.simulator.clouds import alibaba, huawei
 from gateway.simulator.simulator import HOST, Simulator
-from gateway.telemetry import logs
 
 
 async def demo(*, host: str, port: int, cut_every: float | None) -> None:
@@ -20,7 +19,6 @@ async def demo(*, host: str, port: int, cut_every: float | None) -> None:
 
     `cut_every`: seconds after which all upstreams are killed, again and again; None never.
     """
-    logs.configure("warning")
     console = Console(highlight=False, soft_wrap=True)
     async with Simulator() as clouds, AsyncExitStack() as stack:
         try:

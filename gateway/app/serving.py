@@ -8,12 +8,10 @@ import structlog
 from gateway.app.wiring import providing, running
 from gateway.config.settings import Settings
 from gateway.errors import ConfigurationError
-from gateway.telemetry import logs
 
 
 async def serve(settings: Settings) -> None:
     """Run the gateway until SIGTERM or SIGINT. Raises ConfigurationError or ListenFailed."""
-    logs.configure(settings.log.level, settings.log.format)
     log = structlog.get_logger()
     async with running(settings) as gateway:
         log.info(
