@@ -1,0 +1,1 @@
+"""A desktop drawn in Python and an RFB server for it."""
