@@ -3,5 +3,6 @@
 from gateway.app.demonstrating import demo
 from gateway.app.serving import resolve, serve
 from gateway.app.simulating import simulate
+from gateway.app.wiring import running
 
-__all__ = ["demo", "resolve", "serve", "simulate"]
+__all__ = ["demo", "resolve", "running", "serve", "simulate"]
