@@ -78,7 +78,8 @@ class RfbServer:
         """All that can be sent now: answers, then an update if one is asked for and something changed."""
         if self._updates is not None:
             self._out += self._updates.take(self._screen.name)
-        out, self._out = bytes(self._out), bytearray()
+        out = bytes(self._out)
+        self._out.clear()  # the same object stays: the handshake writes to it, too
         return out
 
     @property

@@ -4,10 +4,9 @@ Owns tasks and time. What carries the bytes is a `Carrier`: a TCP connection her
 """
 
 import asyncio
-import contextlib
 import os
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Protocol
 
 from gateway.simulator.desktop.desktop import Desktop
@@ -35,42 +34,42 @@ class Viewer:
 
     def __init__(self, desktop: Desktop, options: ServerOptions) -> None:
         self._changed = asyncio.Event()
+        self._changed.set()  # the server speaks first
         self._taken = asyncio.Event()
         self.server = RfbServer(desktop, options, challenge=os.urandom(16), wake=self._changed.set)
 
     async def run(self, carrier: Carrier) -> None:
         """Serve until the client leaves, or until it breaks the protocol."""
-        sender = asyncio.create_task(self._send(carrier))
         try:
-            async for data in self._received(carrier):
-                self.server.receive(data)
-                while self.server.unsent > MOST_UNSENT and not sender.done():
-                    self._taken.clear()
-                    await self._taken.wait()
-        except ClientError:
-            await carrier.send(self.server.take())  # the reason
+            async with asyncio.TaskGroup() as tasks:
+                sender = tasks.create_task(self._send(carrier))
+                await self._receive(carrier)
+                sender.cancel()
+        except* ConnectionError:
+            pass  # it left without a word
         finally:
             self.server.close()
-            sender.cancel()
-            with contextlib.suppress(asyncio.CancelledError, ConnectionError):
-                await sender
 
-    @staticmethod
-    async def _received(carrier: Carrier) -> AsyncIterator[bytes]:
+    async def _receive(self, carrier: Carrier) -> None:
         while data := await carrier.receive():
-            yield data
+            try:
+                self.server.receive(data)
+            except ClientError:
+                await carrier.send(self.server.take())  # the reason, before the end
+                return
+            while self.server.unsent > MOST_UNSENT:
+                self._taken.clear()
+                await self._taken.wait()
 
     async def _send(self, carrier: Carrier) -> None:
         """One update after the other: whoever reads slowly gets fewer, never a queue of them."""
-        try:
-            while True:
-                await self._changed.wait()
-                self._changed.clear()
-                if data := self.server.take():
-                    self._taken.set()
-                    await carrier.send(data)
-        finally:
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            data = self.server.take()
             self._taken.set()
+            if data:
+                await carrier.send(data)
 
 
 class Beat:
