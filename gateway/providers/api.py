@@ -5,6 +5,8 @@ caller, who knows how many calls it needs, and the meaning of an answer to refus
 """
 
 import json
+import os
+import socket
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -85,8 +87,7 @@ class Caller:
                 body = await _read(response)
                 return Answer(response.status, response.headers, body, _document(body))
         except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
-            reason = getattr(error, "strerror", None) or type(error).__name__
-            raise CloudUnavailable(f"{request.url.host} not reached: {reason}") from error
+            raise CloudUnavailable(f"{request.url.host} not reached: {_reason(error)}") from error
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:
@@ -96,6 +97,20 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
         if len(body) > MAX_ANSWER:
             raise BadAddress(f"{response.url.host} answered more than {MAX_ANSWER} bytes")
     return bytes(body)
+
+
+def _reason(error: Exception) -> str:
+    """The cause in words that hold no address; aiohttp's own often do."""
+    cause = getattr(error, "certificate_error", None) or getattr(error, "os_error", None) or error
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return f"certificate refused: {cause.verify_message}"
+    if isinstance(cause, ssl.SSLError):
+        return f"TLS failed: {cause.reason}"
+    if isinstance(cause, socket.gaierror):
+        return "no such host"
+    if isinstance(cause, OSError) and cause.errno:
+        return os.strerror(cause.errno)
+    return type(error).__name__
 
 
 def _document(body: bytes) -> Mapping[str, Any]:

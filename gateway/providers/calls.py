@@ -7,7 +7,7 @@ from typing import Any
 
 import structlog
 
-from gateway.errors import BadAddress, CloudUnavailable, InstanceNotReady, InstanceNotRunning, NoSuchInstance
+from gateway.errors import CloudUnavailable, InstanceNotReady, InstanceNotRunning, NoSuchInstance
 from gateway.providers import refusals
 from gateway.providers.address import Location
 from gateway.providers.api import CALL_TIMEOUT, Answer, Caller, Request
@@ -57,12 +57,8 @@ class SignedCalls:
                 answer = await self._attempts(sign)
         except TimeoutError as error:
             raise CloudUnavailable(f"no answer within {self._timeout:g} s") from error
-        request_id = refusals.request_id(answer)
-        try:
-            return read(answer), request_id
-        except BadAddress as error:
-            error.request_id = request_id
-            raise
+        with refusals.named(answer):
+            return read(answer), refusals.request_id(answer)
 
     async def _attempts(self, sign: Callable[[Keys, float], Request]) -> Answer:
         changed = Change.NOTHING

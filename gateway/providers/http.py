@@ -87,23 +87,17 @@ class HttpProvider:
         """Ask the broker, which is told for whom."""
         question = {"console": f"{self.name}/{instance}", "user": user, "session": session, "reference": reference}
         answer = await self._ask(question)
-        request_id = refusals.request_id(answer)
-        try:
-            console = _Console.model_validate(answer.document)
+        with refusals.named(answer):
+            console = _console(answer)
             location = console.location
             self._check(location)
             valid_for = self._valid_for(console, answer)
-        except ValidationError as error:
-            raise BadAddress(f"the broker's answer: {_faults(error)}") from None  # the cause would show its values
-        except BadAddress as error:
-            error.request_id = request_id
-            raise
         target = self._outlet.target(
             location,
             account=self.name,
             valid_for=valid_for,
             single_use=True,
-            request_id=request_id,
+            request_id=refusals.request_id(answer),
             password=console.rfb_password,
         )
         return replace(
@@ -150,9 +144,11 @@ def _subprotocols(name: str) -> tuple[str, ...]:
     return (name,) if name else ()
 
 
-def _faults(error: ValidationError) -> str:
-    """Places and kinds only: the values are secrets."""
-    return "; ".join(
-        f"{'.'.join(str(part) for part in fault['loc']) or 'it'}: {fault['msg']}"
-        for fault in error.errors(include_input=False, include_url=False)
-    )
+def _console(answer: Answer) -> _Console:
+    try:
+        return _Console.model_validate(answer.document)
+    except ValidationError as error:
+        # places and kinds only, and no cause: the values are secrets
+        faults = error.errors(include_input=False, include_url=False, include_context=False)
+        places = "; ".join(f"{'.'.join(map(str, fault['loc']))} {fault['msg']}".strip() for fault in faults)
+        raise BadAddress(f"the broker's answer: {places}") from None

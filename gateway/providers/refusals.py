@@ -5,7 +5,8 @@ counts. A status alone decides only where no row does.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from enum import Enum, auto
@@ -144,6 +145,16 @@ def request_id(answer: Answer) -> str:
         or headers.get("x-acs-request-id")
         or headers.get("X-Request-Id")
     )
+
+
+@contextmanager
+def named(answer: Answer) -> Iterator[None]:
+    """Give a BadAddress that comes of reading `answer` the name of the call."""
+    try:
+        yield
+    except BadAddress as error:
+        error.request_id = request_id(answer)
+        raise
 
 
 def refusal(rules: Rules, code: str, answer: Answer, *, now: float) -> Refusal:
