@@ -58,8 +58,6 @@ def exit_codes() -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         sys.exit(0)
-    except BrokenPipeError:
-        sys.exit(FAILED)  # whoever read our output has gone; there is nobody to tell
     except Exception as error:
         logging.getLogger(__name__).debug("command failed", exc_info=True)  # the traceback is for those who ask
         leaves = list(_leaves(error))
