@@ -21,21 +21,21 @@ HAPPY_EYEBALLS_DELAY = 0.25
 """Seconds before the next address of a name is tried beside the first (RFC 8305 §5)."""
 
 
-async def dial(target: Target, buffer: ReceiveBuffer, *, timeout: float = DIAL_TIMEOUT) -> UpstreamOpening:
+async def dial(target: Target, buffer: ReceiveBuffer) -> UpstreamOpening:
     """Connect to `target` and wait until it greets with RFB's version.
 
     Raises UpstreamUnreachable or another UpstreamError; the connection is closed then.
     """
     opening: UpstreamOpening | None = None
     try:
-        async with asyncio.timeout(timeout):
+        async with asyncio.timeout(DIAL_TIMEOUT):
             opening = await _connect(target, buffer)
             opening.leg.start()
             await opening.greeted()
             return opening
     except TimeoutError as error:
         _abort(opening)
-        raise UpstreamUnreachable(f"{target} said nothing within {timeout:g} s") from error
+        raise UpstreamUnreachable(f"{target} said nothing within {DIAL_TIMEOUT:g} s") from error
     except (OSError, ssl.SSLError, ssl.CertificateError) as error:
         _abort(opening)
         raise UpstreamUnreachable(f"{target}: {_cause(error)}") from error

@@ -35,6 +35,7 @@ class Liveness:
     judged: bool = True
     _received: int = 0
     _drained: int = 0
+    _waiting: bool = False
     _took: float = 0.0
     _pinged: float = 0.0
     _asked: float | None = None
@@ -53,12 +54,13 @@ class Liveness:
         `received`, `sent`: bytes so far; `unsent`: those of `sent` that still wait for the peer.
         """
         drained = sent - unsent
-        moved = drained > self._drained
+        # Only of what had to wait: the kernel takes a ping even if nobody is there.
+        moved = self._waiting and drained > self._drained
         if received != self._received or moved or unsent or not reading:
             self._asked = None
         if moved or not unsent:
             self._took = now
-        self._received, self._drained = received, drained
+        self._received, self._drained, self._waiting = received, drained, unsent > 0
         if unsent:
             return Verdict.STALLED if now - self._took >= STALLED_AFTER else Verdict.ALIVE
         if self.judged and self._asked is not None and now - self._asked >= self.timeout:

@@ -3,11 +3,12 @@
 Host guards against DNS rebinding, Origin against other sites' pages in the user's browser.
 """
 
-import ipaddress
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from yarl import URL
+
+from gateway.config.listen import is_loopback
 
 FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Port", "Via")
 
@@ -54,16 +55,6 @@ class Front:
     def foreign(self, origin: str | None) -> bool:
         """True if `origin` is one of `allowed_origins`, whose pages need to be told so (CORS)."""
         return origin is not None and origin in self.allowed_origins
-
-
-def is_loopback(host: str) -> bool:
-    """True for `localhost` and loopback addresses."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def came_through_proxy(headers: Mapping[str, str]) -> bool:

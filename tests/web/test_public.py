@@ -43,10 +43,13 @@ async def test_pages_carry_the_headers_that_lock_them_down():
 
 
 async def test_embedding_origins_reach_header_and_page():
-    async with site(NOWHERE, listen={"embed_origins": ["https://portal.example.com"]}) as running:
-        async with running.http.get(running.url + "/console/lab/vm") as answer:
-            assert answer.headers["Content-Security-Policy"].endswith("frame-ancestors https://portal.example.com")
-            assert 'content="https://portal.example.com"' in await answer.text()
+    portal = "https://portal.example.com"
+    async with (
+        site(NOWHERE, listen={"embed_origins": [portal]}) as running,
+        running.http.get(running.url + "/console/lab/vm") as answer,
+    ):
+        assert answer.headers["Content-Security-Policy"].endswith(f"frame-ancestors {portal}")
+        assert f'content="{portal}"' in await answer.text()
 
 
 async def test_assets_are_revalidated_by_etag():
@@ -125,10 +128,9 @@ async def test_upgrades_that_are_refused(path: str, headers: dict[str, str], sta
         "Sec-WebSocket-Version": "13",
         "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
     }
-    async with site(NOWHERE) as running:
-        async with running.http.get(running.url + path, headers=upgrade | headers) as answer:
-            assert answer.status == status
-            assert await problem(answer) == name
+    async with site(NOWHERE) as running, running.http.get(running.url + path, headers=upgrade | headers) as answer:
+        assert answer.status == status
+        assert await problem(answer) == name
 
 
 async def test_a_plain_request_to_the_websocket_is_told_to_upgrade():
@@ -245,5 +247,3 @@ async def test_the_gateway_keeps_nothing_of_connections_that_are_over():
             while len(running.gateway.registry):
                 await asyncio.sleep(0.01)
         assert not [task for task in asyncio.all_tasks() if task.get_name().startswith("session ")]
-
-
