@@ -8,6 +8,7 @@ from rich.console import Console
 
 from gateway.app.serving import stopped
 from gateway.app.wiring import Gateway, running
+from gateway.config.load import build
 from gateway.config.settings import Settings
 from gateway.errors import ListenFailed
 from gateway.simulator.clouds import alibaba, huawei
@@ -53,7 +54,7 @@ def _announce(console: Console, host: str, gateway: Gateway) -> None:
 def _settings(clouds: Simulator, host: str, port: int) -> Settings:
     """The configuration of somebody who has a machine in each of the two clouds."""
     ali, hua = clouds.alibaba.keyring.main, clouds.huawei.keyring.main
-    return Settings.model_validate(
+    return build(
         {
             "listen": {"host": host, "port": port},
             "admin": {"port": 0},
@@ -79,5 +80,6 @@ def _settings(clouds: Simulator, host: str, port: int) -> Settings:
                     "allowed_hosts": [HOST],
                 },
             },
-        }
+        },
+        environ={},
     )
