@@ -22,7 +22,11 @@ class ConnectionEndedError(ConnectionError):
 
 
 class RfbClient:
-    """One connection. `received` is every byte that came after ServerInit, `sent` every byte after ClientInit."""
+    """One connection. `received` is every byte that came after ServerInit, `sent` every byte after ClientInit.
+
+    `formats` are the pixel formats in force, each with the place in `received` from which on it counts. While
+    `continuous` is set, no update is asked for: the server sends by itself.
+    """
 
     def __init__(self, transport: Transport) -> None:
         self.transport = transport
@@ -31,6 +35,8 @@ class RfbClient:
         self._early = bytearray()
         self._init: ServerInit | None = None
         self._decoder: Decoder | None = None
+        self.formats: list[tuple[int, PixelFormat]] = []
+        self.continuous = False
         self._seen = 0
 
     @property
@@ -52,6 +58,7 @@ class RfbClient:
         """Do the handshake; raises HandshakeRefusedError, or ConnectionEndedError."""
         self._init = await handshake(self._read, self.transport.send, password=password, shared=shared, version=version)
         self._decoder = Decoder(self._init.width, self._init.height, self._init.pixel_format)
+        self.formats.append((0, self._init.pixel_format))
         self._take(bytes(self._early))
         return self._init
 
@@ -63,9 +70,23 @@ class RfbClient:
     async def set_up(self, encodings: Sequence[int], pixel_format: PixelFormat | None = RGB888) -> None:
         """Set the pixel format (None leaves the server's) and the encodings; ask for nothing yet."""
         if pixel_format is not None:
-            await self.send(messages.set_pixel_format(pixel_format))
-            self.decoder.pixel_format = pixel_format
+            await self.set_pixel_format(pixel_format)
         await self.send(messages.set_encodings(encodings))
+
+    async def set_pixel_format(self, pixel_format: PixelFormat) -> None:
+        """Change the format: only while the server owes no update, so that the next one has it."""
+        assert self.decoder.idle
+        await self.send(messages.set_pixel_format(pixel_format))
+        self.decoder.pixel_format = pixel_format
+        self.formats.append((len(self.received), pixel_format))
+
+    async def go_continuous(self) -> None:
+        """Wait for the server's offer of continuous updates, then switch them on for the whole screen."""
+        if not any(message.kind is ServerMessage.END_OF_CONTINUOUS_UPDATES for message in self.decoder.messages):
+            await self.until(ServerMessage.END_OF_CONTINUOUS_UPDATES)
+        size = (self.decoder.framebuffer.width, self.decoder.framebuffer.height)
+        self.continuous = True
+        await self.send(messages.continuous_updates(0, 0, *size, enable=True))
 
     async def request(self, *, incremental: bool) -> None:
         """Ask for the whole screen, or for what changes on it."""
@@ -94,7 +115,8 @@ class RfbClient:
 
     async def follow(self, seconds: float) -> None:
         """Be an ordinary viewer for a while: ask for changes again after each update."""
-        await self.request(incremental=True)
+        if not self.continuous:
+            await self.request(incremental=True)
         await self._for(seconds)
 
     async def capture(self, *, settle: float = 0.2, within: float = 20.0) -> Colours:
@@ -103,13 +125,23 @@ class RfbClient:
         Only a still picture settles. Raises TimeoutError if it has not within `within` seconds.
         """
         async with asyncio.timeout(within):
-            await self.request(incremental=False)
-            self.decoder.framebuffer.watch()
-            while not (self.decoder.framebuffer.covered and self.decoder.idle):
-                await self._ask_again(await self.next_messages(within))
+            await self.cover(within)
+            if not self.continuous:
+                await self.request(incremental=True)
             while await self._for(settle):
                 pass
         return self.picture.copy()
+
+    async def cover(self, within: float = 20.0) -> None:
+        """Ask for the whole picture anew and take it; the server owes nothing afterwards."""
+        await self.request(incremental=False)
+        self.decoder.framebuffer.watch()
+        async with asyncio.timeout(within):
+            while True:
+                fresh = await self.next_messages(within)
+                if self.decoder.framebuffer.covered and self.decoder.idle:
+                    return
+                await self._ask_again(fresh)
 
     async def close(self) -> None:
         await self.transport.close()
@@ -125,7 +157,7 @@ class RfbClient:
         return anything
 
     async def _ask_again(self, fresh: Sequence[Message]) -> None:
-        if any(message.kind is ServerMessage.FRAMEBUFFER_UPDATE for message in fresh):
+        if not self.continuous and any(message.kind is ServerMessage.FRAMEBUFFER_UPDATE for message in fresh):
             await self.request(incremental=True)
 
     async def _answer(self, message: Message) -> None:

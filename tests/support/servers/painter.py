@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from support.servers.xserver import Display
 
 _CHANGE_WINDOW, _GET_INPUT_FOCUS, _OPEN_FONT, _CREATE_GC, _CHANGE_GC = 2, 43, 45, 55, 56
-_COPY_AREA, _FILL_RECTANGLES, _PUT_IMAGE, _CREATE_GLYPH_CURSOR = 62, 70, 72, 94
+_COPY_AREA, _FILL_RECTANGLES, _PUT_IMAGE, _CREATE_GLYPH_CURSOR, _BELL = 62, 70, 72, 94, 104
 _CURSOR_ATTRIBUTE = 1 << 14
 _FOREGROUND = 1 << 2
 _Z_PIXMAP = 2
@@ -79,6 +79,10 @@ class Painter:
         body = struct.pack("<IIIHH6H", cursor, *shape, *levels, 0xFFFF, 0xFFFF, 0xFFFF)
         self._request(_CREATE_GLYPH_CURSOR, 0, body)
         self._request(_CHANGE_WINDOW, 0, struct.pack("<III", self._root, _CURSOR_ATTRIBUTE, cursor))
+        self._sync()
+
+    def bell(self) -> None:
+        self._request(_BELL, 0, b"")
         self._sync()
 
     def step(self, width: int, height: int) -> None:
