@@ -4,12 +4,18 @@ Without the rule that makes sharing safe the same run must fail: plain browser l
 """
 
 import asyncio
+import itertools
+import sys
+from pathlib import Path
 
 import pytest
 import uvloop
 from support.certificates import Certificate, loopback_certificate
+from support.programs import LOOPBACK, accepts, free_port, running
 from support.stress.run import Load, gateway_here, stress
 from support.stress.server import StressServer
+
+from gateway.websocket import frames
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -51,3 +57,45 @@ def test_every_byte_arrives_in_order_and_once(certificate: Certificate, browser:
 def test_without_the_buffer_rule_plain_browsers_get_wrong_bytes(certificate: Certificate, upstream: str) -> None:
     differences = run(certificate, "ws", upstream, Load(sessions=20), keep_rule=False)
     assert any("to the browser the bytes differ" in line for line in differences)
+
+
+def test_one_wrong_byte_towards_the_server_is_found(certificate: Certificate, monkeypatch: pytest.MonkeyPatch) -> None:
+    build, calls = frames.masked_message, itertools.count()
+
+    def build_wrong(opcode: frames.Opcode, payload: bytes, mask: bytes) -> bytes:
+        wrong = next(calls) == 10
+        return build(opcode, payload[:-1] + bytes([payload[-1] ^ wrong]), mask)
+
+    monkeypatch.setattr(frames, "masked_message", build_wrong)
+    differences = run(certificate, "ws", "ws", Load(sessions=2, down=50_000))
+    assert len(differences) == 1
+    assert "to the server the bytes differ" in differences[0]
+
+
+CONFIG = """
+access.mode = "open"
+listen.port = {port}
+admin.port = 0
+[providers.lab]
+type = "static"
+ca_file = "{authority}"
+[providers.lab.consoles]
+{consoles}
+"""
+
+
+async def test_the_gateway_as_a_process_carries_more_in_larger_pieces(
+    certificate: Certificate, tmp_path: Path, artifacts: Path
+) -> None:
+    """What the runs above leave out: another process, and the buffers that the system gives."""
+    load, port, config = (
+        Load(sessions=12, down=3_000_000, up=300_000, receive_buffer=1 << 18),
+        free_port(),
+        tmp_path / "c.toml",
+    )
+    async with StressServer(seed=load.seed, down=load.down, tls=certificate.server_context()).running() as server:
+        consoles = "\n".join(f'{number} = "{server.url}"' for number in range(load.sessions))
+        config.write_text(CONFIG.format(port=port, authority=certificate.authority, consoles=consoles))
+        argv = [sys.executable, "-m", "gateway", "serve", "--config", config]
+        async with running("serve", argv, logs=artifacts, ready=lambda: accepts(port)):
+            assert await stress(f"ws://{LOOPBACK}:{port}", server, load) == []

@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 
 from gateway.app.wiring import running
-from gateway.config.load import build
 from gateway.relay import sockets
 from gateway.relay.buffer import ReceiveBuffer
 from support.certificates import Certificate
+from support.inprocess import settings
 from support.stress.browser import browse
 from support.stress.server import StressServer
 from support.stress.session import StressSession
@@ -82,18 +82,11 @@ async def gateway_here(
 
     `tls`: what it shows to browsers; `authority`: what it trusts of `server`; `send_buffer`: SO_SNDBUF of its legs.
     """
-    provider = {"type": "static", "consoles": {str(number): server.url for number in range(sessions)}}
-    tree: dict[str, Any] = {
-        "listen": {"port": 0},
-        "admin": {"port": 0},
-        "access": {"mode": "open"},
-        "keepalive": {"method": "off"},
-        "providers": {"lab": provider},
-    }
+    lab: dict[str, Any] = {"type": "static", "consoles": dict.fromkeys(map(str, range(sessions)), server.url)}
     if authority is not None:
-        provider["ca_file"] = str(authority)
-    if tls is not None:
-        tree["listen"]["tls"] = {"certificate": str(tls.certificate), "key": str(tls.key)}
+        lab["ca_file"] = authority
+    listen = {"tls": {"certificate": tls.certificate, "key": tls.key}} if tls else {}
+    configured = settings({}, listen=listen, keepalive={"method": "off"}, providers={"lab": lab})
     tune = sockets.tune
 
     def tune_and_shrink(transport: asyncio.Transport) -> None:
@@ -102,5 +95,5 @@ async def gateway_here(
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sockets, "tune", tune_and_shrink)
-        async with running(build(tree, {}), ReceiveBuffer() if keep_rule else StubbornBuffer()) as gateway:
+        async with running(configured, ReceiveBuffer() if keep_rule else StubbornBuffer()) as gateway:
             yield f"{'wss' if tls else 'ws'}://127.0.0.1:{gateway.public_port}"
