@@ -5,14 +5,17 @@ of what to send to the server.
 """
 
 import struct
-import zlib
 from collections.abc import Iterator
 from typing import Protocol
 
 from gateway.simulator.desktop.canvas import Canvas
+from gateway.simulator.desktop.deflate import Deflate
 from gateway.simulator.desktop.geometry import Rect
+from gateway.simulator.desktop.hextile import Hextile
 from gateway.simulator.desktop.pixel_format import PixelFormat
+from gateway.simulator.desktop.tight import Tight
 from gateway.simulator.desktop.wire import Encoding, rectangle
+from gateway.simulator.desktop.zrle import Zrle
 
 
 class Encoder(Protocol):
@@ -21,16 +24,6 @@ class Encoder(Protocol):
     piece: tuple[int, int]
 
     def encode(self, canvas: Canvas, rect: Rect, pixel_format: PixelFormat) -> bytes: ...
-
-
-class Deflate:
-    """A zlib stream that is never ended, flushed after each rectangle as all known servers do."""
-
-    def __init__(self, level: int) -> None:
-        self._stream = zlib.compressobj(level)
-
-    def __call__(self, data: bytes) -> bytes:
-        return self._stream.compress(data) + self._stream.flush(zlib.Z_SYNC_FLUSH)
 
 
 class Raw:
@@ -75,6 +68,12 @@ class Encoders:
 
     def _make(self, encoding: Encoding) -> Encoder:
         match encoding:
+            case Encoding.TIGHT:
+                return Tight(self.level)
+            case Encoding.ZRLE:
+                return Zrle(self.level)
+            case Encoding.HEXTILE:
+                return Hextile()
             case Encoding.ZLIB:
                 return Zlib(self.level)
             case _:

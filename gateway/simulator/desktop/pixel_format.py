@@ -61,6 +61,11 @@ class PixelFormat:
                 out[place :: self.size] = _joined(rgbx, parts)
         return bytes(out)
 
+    def each(self, rgbx: bytes) -> list[bytes]:
+        """The same, pixel by pixel."""
+        pixels = self.convert(rgbx)
+        return [pixels[at : at + self.size] for at in range(0, len(pixels), self.size)]
+
     def compact(self, rgbx: bytes) -> bytes:
         """The same as ZRLE's CPIXELs: without the byte that no colour uses (RFC 6143 §7.7.5)."""
         pixels = self.convert(rgbx)
