@@ -34,7 +34,7 @@ export const endings = Object.freeze({
   too_big: ending(1009, "This browser sent more at once than the gateway takes.", NEVER),
   internal_error: ending(1011, "Something went wrong inside the gateway.", THREE_TIMES),
   unauthenticated: ending(4401, `Your access has ended, or the link was used before or is too old. ${PORTAL}`, NEVER),
-  no_such_instance: ending(4404, "The cloud does not know this machine.", NEVER),
+  no_such_instance: ending(4404, "There is no such machine.", NEVER),
   idle: ending(4408, "Closed because keyboard and mouse were not used for a while.", NEVER, "Continue"),
   taken_over: ending(4409, "Somebody else has opened this console.", NEVER, "Take it back"),
   ended_by_admin: ending(4410, "An administrator ended this session.", NEVER),
