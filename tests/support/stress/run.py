@@ -30,8 +30,8 @@ class Load:
     """How much. `down` and `up`: bytes a session sends to the browser and to the server. `within`: seconds for all."""
 
     sessions: int = 80
-    down: int = 400_000
-    up: int = 60_000
+    down: int = 250_000
+    up: int = 40_000
     receive_buffer: int = 16 * 1024
     within: float = 60.0
     seed: str = "1"
