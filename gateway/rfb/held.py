@@ -11,6 +11,9 @@ SESSION_LIMIT = 4 * 1024 * 1024
 PROCESS_LIMIT = 128 * 1024 * 1024
 """What 2,000 sessions need when each holds 64 KiB, the largest rectangle that is common."""
 
+ALWAYS_HELD = 2048
+"""Granted whatever the limits say: what a unit may need to tell its length. Tight's largest palette has 1,024 bytes."""
+
 
 @dataclass(slots=True)
 class HeldTotal:
@@ -33,7 +36,8 @@ class HeldBudget:
     def reserve(self, length: int) -> bool:
         """Replace the reservation by one of `length` bytes; False, and none left, if a limit forbids it."""
         self.release()
-        if length > self._limit or self._total.used + length > self._total.limit:
+        fits = length <= self._limit and self._total.used + length <= self._total.limit
+        if not fits and length > ALWAYS_HELD:
             return False
         self._total.used += length
         self.reserved = length

@@ -10,9 +10,13 @@ from dataclasses import dataclass, field
 from enum import IntFlag, StrEnum, auto
 
 from gateway.rfb.format_book import FormatBook
+from gateway.rfb.inflators import Inflator, Stream
+from gateway.rfb.messages import FENCE_REQUEST
 from gateway.rfb.pixel_format import PixelFormat
 from gateway.rfb.server_init import ServerInit
-from gateway.rfb.zlib_streams import Inflator, Stream
+
+KEYS_MAX = 256  # more than fingers, and than keys; what is pressed beyond is not remembered
+FENCES_MAX = 64  # a client has one or two open; what it asks beyond is forgotten, oldest first
 
 
 class Capability(IntFlag):
@@ -53,6 +57,20 @@ class Keyboard:
         """Whether any key is down."""
         return bool(self.keysyms or self.keycodes)
 
+    def key(self, keysym: int, *, down: bool) -> None:
+        """A KeyEvent went to the server."""
+        if not down:
+            self.keysyms.pop(keysym, None)
+        elif len(self.keysyms) < KEYS_MAX:
+            self.keysyms[keysym] = None
+
+    def qemu_key(self, keycode: int, keysym: int, *, down: bool) -> None:
+        """An extended one did. The keysym at the release may be another one, so the keycode tells keys apart."""
+        if not down:
+            self.keycodes.pop(keycode, None)
+        elif len(self.keycodes) < KEYS_MAX:
+            self.keycodes[keycode] = keysym
+
 
 @dataclass(frozen=True, slots=True)
 class Pointer:
@@ -67,14 +85,31 @@ class Pointer:
 class Fences:
     """Fence requests without an answer yet.
 
-    `from_server`: how many of this upstream's the client owes. `from_client`: (flags, payload) that the server owes,
-    oldest first. `ours`: payloads of requests that the gateway itself has put on the upstream connection; the answer
-    to one is dropped on its way to the browser.
+    `owed_by_client`: how many of this upstream's. `owed_by_server`: (flags, payload) of the client's, oldest first.
+    `ours`: payloads of requests that the gateway itself has sent to this upstream; their answers are not the browser's.
     """
 
-    from_server: int = 0
-    from_client: list[tuple[int, bytes]] = field(default_factory=list)
+    owed_by_client: int = 0
+    owed_by_server: list[tuple[int, bytes]] = field(default_factory=list)
     ours: list[bytes] = field(default_factory=list)
+
+    def from_server(self, flags: int, payload: bytes) -> None:
+        """A fence went to the client."""
+        if flags & FENCE_REQUEST:
+            self.owed_by_client += 1
+            return
+        # An answer may have fewer flags than its request, but has its payload.
+        answered = next((fence for fence in self.owed_by_server if fence[1] == payload), None)
+        if answered is not None:
+            self.owed_by_server.remove(answered)
+
+    def from_client(self, flags: int, payload: bytes) -> None:
+        """A fence went to the server."""
+        if flags & FENCE_REQUEST:
+            self.owed_by_server.append((flags, payload))
+            del self.owed_by_server[:-FENCES_MAX]
+        elif self.owed_by_client:
+            self.owed_by_client -= 1
 
 
 @dataclass(slots=True)

@@ -1,69 +1,133 @@
-"""What must be known of each zlib stream to join another server's stream to it (rfb.md §2).
+"""The zlib streams of one upstream connection.
 
-Owns, for each stream, what the client's inflator has been fed; the rule of when a new zlib header may be dropped.
-Leaves finding the compressed bytes to rectangles/, and the decision of what to do without the rule to the caller.
+Owns where each of them begins, and what is to become of the header there. Leaves finding the compressed bytes to
+rectangles/, what the client's inflators have been fed to inflators, and changing the bytes to updates.
 """
 
-from dataclasses import dataclass
+from collections import Counter
 from enum import IntEnum
 
-SYNC_FLUSH = b"\0\0\xff\xff"
-"""How data ends after Z_SYNC_FLUSH: at a byte's border, outside any block. Nothing refers back over it."""
-
-HEADER_LENGTH = 2
-"""CMF and FLG (RFC 1950 §2.2)."""
-
-
-class Stream(IntEnum):
-    """The zlib streams of one connection."""
-
-    TIGHT_0 = 0
-    TIGHT_1 = 1
-    TIGHT_2 = 2
-    TIGHT_3 = 3
-    ZLIB = 4
-    ZRLE = 5
-    ZYWRLE = 6
+from gateway.errors import UpstreamChanged
+from gateway.rfb.inflators import HEADER_LENGTH, TIGHT_STREAMS, Inflator, Stream, window_size
+from gateway.rfb.memory import Change
+from gateway.rfb.rectangles.compressed import Compressed
+from gateway.rfb.rectangles.tight import Tight, plain_controls
 
 
-def window_size(header: bytes) -> int | None:
-    """CINFO of a zlib header (RFC 1950 §2.2); None if the two bytes are none, or ask for a dictionary."""
-    if len(header) < HEADER_LENGTH:
-        return None
-    method, flags = header
-    if method & 0x0F != 8 or method >> 4 > 7 or (method << 8 | flags) % 31 or flags & 0x20:
-        return None
-    return method >> 4
+class Start(IntEnum):
+    """Why the next compressed bytes of a stream begin with a header, if they do."""
+
+    NONE = 0
+    CONNECTION = 1
+    RESET = 2
 
 
-@dataclass(slots=True)
-class Inflator:
-    """One inflator of the client, as far as what was forwarded tells.
+class Join(IntEnum):
+    """What to do with a header."""
 
-    `cinfo`: window size in the first header that it saw, None if it saw none that is valid. `tail`: the last four
-    compressed bytes forwarded, fewer if there were fewer. `used`: it has been fed at all.
+    KEEP = 0
+    DROP = 1
+    KEEP_AND_RESET = 2
+    """The client's inflator has to be reset by the rectangle that carries the header."""
+
+
+# QEMU and libvncserver have one deflate stream for both.
+_SIBLINGS = {Stream.ZRLE: Stream.ZYWRLE, Stream.ZYWRLE: Stream.ZRLE}
+
+
+class ZlibStreams:
+    """The streams of one upstream connection in front of the inflators of the client.
+
+    `plain`: Tight control bytes that need no attention. `ends`: for tight.run, where the last compressed bytes of each
+    Tight stream end in the view that is being read.
     """
 
-    used: bool = False
-    cinfo: int | None = None
-    tail: bytes = b""
+    __slots__ = ("_changed", "_inflators", "_starts", "ends", "plain")
 
-    def begin(self, header: bytes) -> None:
-        """The client's inflator starts with these bytes: for the first time, or after a reset that it was told."""
-        self.used = True
-        self.cinfo = window_size(header)
-        self.tail = b""
+    def __init__(self, inflators: list[Inflator], changed: Counter[Change]) -> None:
+        self._inflators = inflators
+        self._changed = changed
+        self._starts = [Start.CONNECTION for _ in Stream]
+        self.ends = [0] * TIGHT_STREAMS
+        self.plain = bytearray()
+        self._mark_plain()
 
-    def feed(self, data: bytes | memoryview) -> None:
-        """Compressed bytes were forwarded; only their last four matter."""
-        self.tail = (self.tail + bytes(data[-4:]))[-4:]
+    def inflator(self, stream: Stream) -> Inflator:
+        """The client's side of a stream."""
+        return self._inflators[stream]
 
-    @property
-    def joinable(self) -> bool:
-        """Whether a new stream can go on where this one stands, its header dropped."""
-        return self.used and self.cinfo is not None and self.tail == SYNC_FLUSH
+    def seen_at(self, parts: Tight | Compressed) -> int:
+        """How far a rectangle must be here before it can be passed on: to the end of the zlib header in it, if any."""
+        return min(parts.data_at + HEADER_LENGTH, parts.end) if self._starts_in(parts) else parts.data_at
 
-    def accepts(self, header: bytes) -> bool:
-        """Whether the new stream with this header can: its window must not be larger than the first one's."""
-        cinfo = window_size(header)
-        return self.joinable and cinfo is not None and self.cinfo is not None and cinfo <= self.cinfo
+    def pass_on(self, view: memoryview, parts: Tight | Compressed) -> tuple[bytes | None, int]:
+        """A rectangle is released: what replaces its head, None if nothing does, and where its own bytes go on.
+
+        Raises UpstreamChanged if a stream begins that can't go on in the client's inflator.
+        """
+        self.settle(view)
+        starts = self._starts_in(parts)
+        self._reset(parts.resets)
+        resets = skipped = 0
+        if starts and parts.stream is not None:
+            join = self._begin(parts.stream, bytes(view[parts.data_at : self.seen_at(parts)]))
+            skipped = HEADER_LENGTH if join is Join.DROP else 0
+            resets = 1 << parts.stream if join is Join.KEEP_AND_RESET else 0
+        rest = parts.data_at + skipped
+        if resets == parts.resets and not skipped:
+            return None, rest
+        self._changed[Change.ZLIB_HEADER_DROPPED] += skipped > 0
+        self._changed[Change.TIGHT_RESET_CLEARED] += parts.resets & ~resets > 0
+        return parts.head(view, resets, skipped), rest
+
+    def settle(self, view: memoryview) -> None:
+        """Remember the compressed bytes that tight.run passed in `view`."""
+        if not any(self.ends):
+            return
+        for stream, end in enumerate(self.ends):
+            if end:
+                self._inflators[stream].tail = bytes(view[end - 4 : end])
+                self.ends[stream] = 0
+
+    def _starts_in(self, parts: Tight | Compressed) -> bool:
+        stream = parts.stream
+        if stream is None or parts.end == parts.data_at:
+            return False
+        return self._starts[stream] is not Start.NONE or bool(parts.resets >> stream & 1)
+
+    def _reset(self, bits: int) -> None:
+        """The server resets Tight streams. One that is yet to start is as new as it can be."""
+        for stream in range(TIGHT_STREAMS if bits else 0):
+            if bits >> stream & 1 and self._starts[stream] is Start.NONE:
+                self._starts[stream] = Start.RESET
+        if bits:
+            self._mark_plain()
+
+    def _begin(self, stream: Stream, header: bytes) -> Join:
+        sibling = _SIBLINGS.get(stream)
+        if sibling is not None and self._starts[sibling] is Start.NONE and window_size(header) is None:
+            self._inflators[stream] = self._inflators[sibling]  # no header: it goes on in the other's stream
+            self._starts[stream] = Start.NONE
+            return Join.KEEP
+        inflator = self._inflators[stream]
+        join = self._join(inflator, header, self._starts[stream])
+        if join is not Join.DROP:
+            inflator.begin(header)
+        for other in Stream:
+            if self._inflators[other] is inflator:
+                self._starts[other] = Start.NONE
+        self._mark_plain()
+        return join
+
+    @staticmethod
+    def _join(inflator: Inflator, header: bytes, start: Start) -> Join:
+        if not inflator.used:
+            return Join.KEEP
+        if inflator.accepts(header):
+            return Join.DROP
+        if start is Start.RESET:
+            return Join.KEEP_AND_RESET
+        raise UpstreamChanged("a zlib stream of the new server does not fit the client's inflator")
+
+    def _mark_plain(self) -> None:
+        self.plain = plain_controls([start is Start.NONE for start in self._starts[:TIGHT_STREAMS]])

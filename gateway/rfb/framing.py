@@ -1,0 +1,100 @@
+"""Cutting a byte stream into whole units, with as few copies as there can be.
+
+Owns the unfinished tail, the joining of it with the next chunk, and the span of a chunk that leaves as one view.
+Leaves what a unit is (a message, a rectangle) to the streams built on it.
+
+A chunk in which all is whole leaves as one view of it. A unit that crosses chunks is joined in a tail of its own;
+nothing is measured again before the length that it was found to need is there.
+"""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+
+Released = list[memoryview | bytes]
+"""Where a stream puts what may go on, in order."""
+
+# Bytes joined at least: the few that would complete a length are followed by the few that complete the next, and each
+# joining costs a microsecond.
+GLIMPSE = 64
+
+
+class Framing:
+    """A stream in one direction. Subclasses say in `_advance` what is whole."""
+
+    __slots__ = ("_glimpse", "_need", "_span", "_tail")
+
+    def __init__(self) -> None:
+        self._tail = bytearray()
+        self._need = 0
+        self._span = 0
+        self._glimpse = GLIMPSE
+
+    @property
+    def held(self) -> int:
+        """Bytes held back: of the one unfinished unit."""
+        return len(self._tail)
+
+    def receive(self, data: memoryview | bytes, out: Released) -> None:
+        """Append to `out` what may go on, in order: views of `data` and of joined tails, and bytes.
+
+        Views of `data` are good for as long as the caller leaves its buffer alone.
+        """
+        if not isinstance(data, memoryview):
+            data = memoryview(data)
+        at = self._join(data, out) if self._tail else 0
+        limit = len(data)
+        if at < limit:
+            at = self._scan(data, at, limit, out)
+            if at < limit:
+                self._tail += data[at:]
+
+    @abstractmethod
+    def _advance(self, view: memoryview, at: int, limit: int, out: Released) -> int:
+        """Take what is whole from `at`; return where the rest begins.
+
+        When the unit there is not all here, `_need` says how many bytes it has at least, and the return value is its
+        begin. Called with at < limit. Without `_need`, either the return value or the state goes forward.
+        """
+
+    def _scan(self, view: memoryview, at: int, until: int, out: Released) -> int:
+        """Release the units that begin before `until`; return where the first one begins that is not taken."""
+        self._need = 0
+        self._span = at
+        limit = len(view)
+        while at < until and not self._need:
+            at = self._advance(view, at, limit, out)
+        self._flush(view, at, out)
+        return at
+
+    def _join(self, data: memoryview, out: Released) -> int:
+        """Complete the tail from `data`; return where `data` goes on."""
+        at, limit = 0, len(data)
+        while at < limit:
+            tail = self._tail
+            before = len(tail)
+            missing = self._need - before
+            if limit - at < missing:
+                tail += data[at:]
+                return limit
+            taken = min(max(missing, self._glimpse), limit - at)
+            tail += data[at : at + taken]
+            with memoryview(tail) as view:
+                end = self._scan(view, 0, before, out)
+                if end:  # views of this tail are out: it is theirs now, and never resized
+                    self._tail = bytearray(view[end:]) if end < before else bytearray()
+            if end >= before:
+                return at + end - before
+            at += taken
+        return at
+
+    def _flush(self, view: memoryview, upto: int, out: Released) -> None:
+        """Release everything before `upto` that is not released yet."""
+        if upto > self._span:
+            out.append(view[self._span : upto])
+            self._span = upto
+
+    def _replace(self, view: memoryview, begin: int, end: int, parts: Sequence[bytes], out: Released) -> None:
+        """Release `parts` instead of view[begin:end]; no parts drop it."""
+        self._flush(view, begin, out)
+        out.extend(parts)
+        self._span = end

@@ -1,0 +1,286 @@
+"""FramebufferUpdate (RFC 6143 §7.6.1): finding the ends of its rectangles and releasing them.
+
+Owns where the browser stands inside an update, and what changes in rectangles on their way: Tight resets, and zlib
+headers after them. Leaves the layout of rectangles to rectangles/, the other messages to server_stream.
+
+Rectangles leave whole: half of one in zlib or JPEG can be completed by nobody. Raw leaves as it comes and Hextile tile
+by tile, since both can. A rectangle that is too large to hold streams from its first byte.
+"""
+
+from abc import abstractmethod
+from struct import Struct
+
+from gateway.errors import NotUnderstood
+from gateway.rfb.encodings import Encoding
+from gateway.rfb.framing import GLIMPSE, Framing, Released
+from gateway.rfb.held import HeldBudget
+from gateway.rfb.inflators import Inflator
+from gateway.rfb.learning import LEARNT, learn
+from gateway.rfb.memory import Change, Memory
+from gateway.rfb.rectangles import compressed, tight
+from gateway.rfb.rectangles.compressed import Compressed
+from gateway.rfb.rectangles.hextile import Tiles
+from gateway.rfb.rectangles.jpeg import Image
+from gateway.rfb.rectangles.measure import MEASURES
+from gateway.rfb.rectangles.tight import Tight
+from gateway.rfb.standing import Inside, Standing
+from gateway.rfb.zlib_streams import ZlibStreams
+
+HEADER = Struct(">HHHHi")  # x, y, width, height, encoding
+EMPTY_RAW = bytes(HEADER.size)
+"""A Raw rectangle without area: the one filler that all clients take (rfb.md §3)."""
+
+_UPDATE = Struct(">BxH")
+
+# As plain numbers: an enum's member costs as much as a comparison, for every rectangle.
+_TIGHT, _TIGHT_PNG, _HEXTILE, _JPEG = map(int, (Encoding.TIGHT, Encoding.TIGHT_PNG, Encoding.HEXTILE, Encoding.JPEG))
+
+_WHOLE_CHUNK = 1 << 30  # what is joined at a time while a length can't be known
+
+
+class UpdateFraming(Framing):
+    """The rectangles of FramebufferUpdates. ServerStream adds the messages around them."""
+
+    __slots__ = (
+        "_bulk_inflator",
+        "_bulk_left",
+        "_bulk_repairable",
+        "_format",
+        "_image",
+        "_inside",
+        "_rectangles_left",
+        "_streams",
+        "_tiles",
+        "budget",
+        "memory",
+    )
+
+    def __init__(self, memory: Memory, budget: HeldBudget) -> None:
+        super().__init__()
+        self.memory = memory
+        self.budget = budget
+        self._inside = Inside.MESSAGE
+        self._format = memory.formats.current
+        self._streams = ZlibStreams(memory.inflators, memory.changed)
+        self._rectangles_left = 0
+        self._bulk_left = 0
+        self._bulk_repairable = True
+        self._bulk_inflator: Inflator | None = None
+        self._tiles: Tiles | None = None
+        self._image: Image | None = None
+
+    @property
+    def standing(self) -> Standing:
+        """Where the browser stands now. What is held it has not seen."""
+        tiles = self._tiles
+        inside = self._inside
+        raw = self._bulk_left if inside is Inside.BULK and self._bulk_repairable else 0
+        return Standing(
+            rectangles_left=self._rectangles_left,
+            raw_left=raw,
+            tiles_left=tiles.left if tiles is not None else 0,
+            pixel=self._format.size,
+            repairable=raw > 0 or inside not in (Inside.BULK, Inside.IMAGE),
+        )
+
+    def receive(self, data: memoryview | bytes, out: Released) -> None:
+        """See Framing. Raises NotUnderstood, UpstreamChanged."""
+        super().receive(data, out)
+        if self.budget.reserved and self.budget.reserved != self._need:
+            self.budget.release()
+
+    def _scan(self, view: memoryview, at: int, until: int, out: Released) -> int:
+        at = super()._scan(view, at, until, out)
+        self._streams.settle(view)
+        return at
+
+    def discard(self) -> int:
+        """Forget what is held and give back its reservation, at the end of this upstream; return how much it was."""
+        held = self.held
+        self._tail = bytearray()
+        self.budget.release()
+        return held
+
+    @abstractmethod
+    def _message(self, view: memoryview, at: int, limit: int, out: Released) -> int:
+        """Take the message at `at`; see `_advance`."""
+
+    def _advance(self, view: memoryview, at: int, limit: int, out: Released) -> int:
+        inside = self._inside
+        if inside is Inside.UPDATE:
+            return self._rectangle(view, at, limit, out)
+        if inside is Inside.MESSAGE:
+            return self._message(view, at, limit, out)
+        if inside is Inside.TILES:
+            return self._tile(view, at, limit)
+        if inside is Inside.IMAGE:
+            return self._image_bulk(view, at, limit)
+        return self._bulk(view, at, limit, out)
+
+    def _wait(self, at: int, end: int) -> int:
+        """The unit at `at` reaches to `end` at least: a little more must be here before its length can be told."""
+        self._need = end - at
+        return at
+
+    def _hold(self, at: int, end: int) -> bool:
+        """Hold the unit at `at`, which ends at `end`, until it is whole; False if it is too large for that."""
+        if not self.budget.reserve(end - at):
+            return False
+        self._need = end - at
+        return True
+
+    def _begin_oversized(self, at: int, end: int, inflator: Inflator | None = None) -> int:
+        self.memory.oversized += 1
+        self._bulk_inflator = inflator
+        return self._begin_bulk(at, end, repairable=False)
+
+    def _begin_bulk(self, at: int, end: int, *, repairable: bool) -> int:
+        """Let everything up to `end` go as it comes."""
+        self._inside = Inside.BULK
+        self._bulk_left = end - at
+        self._bulk_repairable = repairable
+        return at
+
+    def _bulk(self, view: memoryview, at: int, limit: int, out: Released) -> int:
+        end = min(at + self._bulk_left, limit)
+        self._bulk_left -= end - at
+        if self._inside is Inside.DROPPED:
+            self._replace(view, at, end, (), out)
+        elif self._bulk_inflator is not None:
+            self._bulk_inflator.feed(view[at:end])
+        if self._bulk_left:
+            return end
+        self._bulk_inflator = None
+        return self._rectangles_done(end, max(self._rectangles_left - 1, 0))
+
+    def _rectangles_done(self, end: int, left: int) -> int:
+        self._rectangles_left = left
+        self._inside = Inside.UPDATE if left else Inside.MESSAGE
+        return end
+
+    def _begin_tiles(self, at: int, width: int, height: int) -> int:
+        tiles = Tiles(width, height, self._format.size)
+        if not tiles.left:
+            return self._rectangles_done(at, self._rectangles_left - 1)
+        self._tiles = tiles
+        self._inside = Inside.TILES
+        return at
+
+    def _tile(self, view: memoryview, at: int, limit: int) -> int:
+        tiles = self._tiles
+        assert tiles is not None, "goes with Inside.TILES"
+        end = tiles.advance(view, at, limit)
+        if not tiles.left:
+            self._tiles = None
+            return self._rectangles_done(end, self._rectangles_left - 1)
+        self._need = tiles.need
+        return end
+
+    def _image_held(self, view: memoryview, at: int, limit: int) -> int:
+        """JPEG has no length: what comes is joined and walked, until its end or the limit of what may be held."""
+        image = self._image = self._image or Image()
+        end = self._walk(image, view, at + HEADER.size, limit)
+        if image.done:
+            return end
+        self._glimpse = _WHOLE_CHUNK
+        if self._hold(at, limit + 1):
+            return at
+        self.memory.oversized += 1
+        self._inside = Inside.IMAGE
+        return end
+
+    def _image_bulk(self, view: memoryview, at: int, limit: int) -> int:
+        image = self._image
+        assert image is not None, "goes with Inside.IMAGE"
+        end = self._walk(image, view, at - image.walked, limit)
+        if not image.done and end < limit:
+            self._need = limit + 1 - end
+        return end
+
+    def _walk(self, image: Image, view: memoryview, begin: int, limit: int) -> int:
+        if not image.advance(view, begin, limit):
+            raise NotUnderstood("a JPEG rectangle that is no JPEG")
+        end = begin + image.walked
+        if not image.done:
+            return end
+        self._image = None
+        self._glimpse = GLIMPSE
+        return self._rectangles_done(end, self._rectangles_left - 1)
+
+    def _begin_update(self, view: memoryview, at: int, limit: int, out: Released) -> int:
+        if limit - at < _UPDATE.size:
+            return self._wait(at, at + _UPDATE.size)
+        _, count = _UPDATE.unpack_from(view, at)
+        end = at + _UPDATE.size
+        self._format = self.memory.formats.update_begun()
+        if count:
+            # 65535 may mean "until LastRect"; clients count all the same, so that many is the end either way.
+            self._rectangles_left = count
+            self._inside = Inside.UPDATE
+            return end
+        # noVNC never asks for another update if one without rectangles comes while it decodes an image.
+        self._replace(view, at + 2, end, [b"\0\1", EMPTY_RAW], out)
+        self.memory.changed[Change.EMPTY_UPDATE_FILLED] += 1
+        return end
+
+    def _rectangle(self, view: memoryview, at: int, limit: int, out: Released) -> int:
+        """Take the rectangle at `at`, or a run of Tight ones."""
+        if limit - at < HEADER.size:
+            return self._wait(at, at + HEADER.size)
+        _, _, width, height, encoding = HEADER.unpack_from(view, at)
+        body = at + HEADER.size
+        if encoding == _TIGHT:
+            streams = self._streams
+            after, left = tight.run(
+                view, at, limit, self._rectangles_left, self._format.tpixel, streams.plain, streams.ends
+            )
+            if after > at:
+                return self._rectangles_done(after, left)
+        if encoding in (_TIGHT, _TIGHT_PNG):
+            png = encoding == _TIGHT_PNG
+            parts = tight.describe(view, body, limit, width, height, self._format.tpixel, png=png)
+            return self._compressed(view, at, limit, parts, out)
+        if encoding in compressed.STREAMS:
+            return self._compressed(view, at, limit, compressed.describe(view, body, limit, encoding), out)
+        if encoding == _HEXTILE:
+            return self._begin_tiles(body, width, height)
+        if encoding == _JPEG:
+            return self._image_held(view, at, limit)
+        return self._measured(view, at, limit, encoding)
+
+    def _measured(self, view: memoryview, at: int, limit: int, encoding: int) -> int:
+        """A rectangle whose length is all there is to find out."""
+        _, _, width, height, _ = HEADER.unpack_from(view, at)
+        measure = MEASURES.get(encoding)
+        if measure is None:
+            raise NotUnderstood(f"rectangle in encoding {encoding}")
+        end = measure(view, at + HEADER.size, limit, width, height, self._format)
+        if end > limit:
+            if encoding == Encoding.RAW:
+                return self._begin_bulk(at, end, repairable=True)
+            return at if self._hold(at, end) else self._begin_oversized(at, end)
+        if encoding == Encoding.LAST_RECT:
+            return self._rectangles_done(end, 0)
+        if encoding in LEARNT:
+            learn(self.memory, self._format, view[at:end])
+        return self._rectangles_done(end, self._rectangles_left - 1)
+
+    def _compressed(self, view: memoryview, at: int, limit: int, parts: Tight | Compressed | int, out: Released) -> int:
+        """A rectangle that may carry bytes of a zlib stream."""
+        if isinstance(parts, int):
+            return self._wait(at, parts)
+        streams = self._streams
+        seen = streams.seen_at(parts)
+        if limit < seen:
+            return self._wait(at, seen)
+        if parts.end > limit and self._hold(at, parts.end):
+            return at
+        head, rest = streams.pass_on(view, parts)
+        if head is not None:
+            self._replace(view, parts.head_at, rest, [head], out)
+        inflator = None if parts.stream is None else streams.inflator(parts.stream)
+        if parts.end > limit:
+            return self._begin_oversized(rest if head is not None else at, parts.end, inflator)
+        if inflator is not None:
+            inflator.feed(view[rest : parts.end])
+        return self._rectangles_done(parts.end, self._rectangles_left - 1)
