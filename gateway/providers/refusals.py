@@ -26,7 +26,8 @@ from gateway.errors import (
 from gateway.providers.api import Answer
 
 MAX_RETRY_AFTER = 3600.0  # seconds; a cloud that asks for more is broken, and sessions give up long before
-_SKEW_WORTH_TELLING = 60.0  # seconds; clouds refuse from 15 min on
+MAX_SKEW = 900.0  # seconds; both clouds refuse requests that are dated further off (clouds.md §2.1, §6)
+_SKEW_WORTH_TELLING = 60.0
 _UNSAFE = re.compile(r"[^A-Za-z0-9._:-]")
 _MAX_WORD = 128  # codes have up to 40 characters, request ids 36
 
@@ -164,7 +165,10 @@ def refusal(rules: Rules, code: str, answer: Answer, *, now: float) -> Refusal:
     error.code = rule.code.removesuffix("*")
     error.request_id = request_id(answer)
     error.retry_after = retry_after(answer.headers, now)
-    return Refusal(error, rule.change)
+    change = rule.change
+    if rule.error is KeyRejected and abs(_skew(answer, now)) > MAX_SKEW:
+        change = Change.CLOCK  # no signature of ours can be right: the key is on trial only after that
+    return Refusal(error, change)
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
@@ -187,24 +191,29 @@ def date(value: str | None) -> float | None:
         return None
 
 
+def _skew(answer: Answer, now: float) -> float:
+    """Seconds that the cloud's clock is ahead of ours, 0 if it does not tell its time."""
+    theirs = date(answer.headers.get("Date"))
+    return 0.0 if theirs is None else theirs - now
+
+
 def _sentence(code: str, answer: Answer, now: float) -> str:
     """For the operator; a clock that is off explains many refusals."""
     notes = []
     if identity := request_id(answer):
         notes.append(f"request {identity}")
-    theirs = date(answer.headers.get("Date"))
-    if theirs is not None and abs(theirs - now) > _SKEW_WORTH_TELLING:
-        notes.append(f"its clock is {theirs - now:+.0f} s from ours")
+    if abs(skew := _skew(answer, now)) > _SKEW_WORTH_TELLING:
+        notes.append(f"its clock is {skew:+.0f} s from ours")
     return f"answered {code or f'HTTP {answer.status}'}" + (f" ({', '.join(notes)})" if notes else "")
 
 
 def _by_status(code: str, status: int) -> Rule:
     """For codes without a row. What is left with a code is refused; without one it is not the API that speaks."""
     if status == 429:
-        return Rule("HTTP 429", RateLimited)
+        return Rule("http_429", RateLimited)
     if status >= 500:
-        return Rule(f"HTTP {status}", CloudUnavailable)
-    return Rule("other", CloudRefused) if code else Rule(f"HTTP {status}", BadAddress)
+        return Rule(f"http_{status}", CloudUnavailable)
+    return Rule("other", CloudRefused) if code else Rule(f"http_{status}", BadAddress)
 
 
 def _number(value: str | None) -> float | None:

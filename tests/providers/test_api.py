@@ -4,14 +4,17 @@ import asyncio
 import gzip
 import ssl
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import aiohttp
 import pytest
+from support.certificates import loopback_certificate
 from support.fake_api import FakeApi, Reply
 from yarl import URL
 
 from gateway.errors import BadAddress, CloudUnavailable
 from gateway.providers.api import MAX_ANSWER, Caller, Request
+from gateway.providers.outlet import trust
 
 
 async def test_a_request_goes_out_as_it_was_signed(api: FakeApi, http: aiohttp.ClientSession) -> None:
@@ -129,3 +132,23 @@ async def test_the_proxy_is_asked_and_its_password_not_told(api: FakeApi, http: 
 async def test_a_port_that_does_not_speak_tls(http: aiohttp.ClientSession, tls: ssl.SSLContext, api: FakeApi) -> None:
     with pytest.raises(CloudUnavailable, match="TLS failed"):
         await Caller(http, tls=tls).send(Request("GET", URL(api.endpoint.replace("http:", "https:"))))
+
+
+async def test_certificates_are_verified_and_a_ca_file_adds_to_the_roots(
+    http: aiohttp.ClientSession, tls: ssl.SSLContext, tmp_path: Path
+) -> None:
+    files = loopback_certificate(tmp_path)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}")
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=files.server_context())
+    async with server:
+        request = Request("GET", URL(f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/"))
+        with pytest.raises(CloudUnavailable, match="certificate refused"):
+            await Caller(http, tls=tls).send(request)
+        both = trust(files.authority)
+        assert (await Caller(http, tls=both).send(request)).ok
+    assert both.cert_store_stats()["x509_ca"] == tls.cert_store_stats()["x509_ca"] + 1

@@ -360,6 +360,25 @@ async def test_a_clock_that_is_off_follows_the_clouds(
     assert [(line["event"], line["seconds"]) for line in logs] == [("provider.clock_skewed", 3600)]
 
 
+async def test_a_key_is_not_blamed_for_a_clock_that_is_far_off(
+    api: FakeApi, http: aiohttp.ClientSession, outlet: Outlet
+) -> None:
+    """Huawei has one code for a wrong key and a wrong date."""
+    behind = float(int(time.time())) - 3600
+    huawei = build("huawei", api, http, outlet, clock=lambda: behind)
+    date = {"Date": formatdate(behind + 3600, usegmt=True)}
+    refused = Reply(huawei.refuse("APIGW.0301"), status=401, headers=date)
+    api.answer(refused, Reply(huawei.good()))
+    await huawei.locate()
+    first, second = (seen.headers["X-Sdk-Date"] for seen in api.seen)
+    assert first < second
+    api.answer(refused)
+    for _ in range(3):
+        with pytest.raises(KeyRejected):
+            await huawei.locate()
+    assert len(api.seen) == 4
+
+
 async def test_a_clock_complaint_without_a_date_is_final(alibaba: Cloud) -> None:
     alibaba.api.answer(
         Reply(alibaba.refuse("InvalidTimeStamp.Expired"), status=400, headers={"Date": "yesterday"}),

@@ -187,7 +187,7 @@ def test_metric_labels_come_from_a_small_set() -> None:
     """A cloud, or whoever answers in its place, cannot make up labels."""
     assert alibaba("Throttling.Whatever").error.code == "Throttling"
     assert alibaba("Made.Up").error.code == "other"
-    assert huawei({}, 503).error.code == "HTTP 503"
+    assert huawei({}, 503).error.code == "http_503"
 
 
 def test_what_a_cloud_says_is_cut_and_cleaned_before_it_is_logged() -> None:
@@ -214,6 +214,7 @@ def test_the_request_id(document: dict[str, Any], headers: dict[str, str], expec
 def test_a_refusal_tells_of_a_clock_that_is_off() -> None:
     off = answer(403, {"Code": "SignatureDoesNotMatch"}, Date="Tue, 14 Nov 2023 22:33:20 GMT")
     assert "+1200 s" in str(refusals.refusal(refusals.ALIBABA, "SignatureDoesNotMatch", off, now=NOW).error)
+    assert refusals.refusal(refusals.ALIBABA, "SignatureDoesNotMatch", off, now=NOW).change is Change.CLOCK
     right = answer(403, {"Code": "SignatureDoesNotMatch"}, Date="Tue, 14 Nov 2023 22:13:21 GMT")
     assert "clock" not in str(refusals.refusal(refusals.ALIBABA, "SignatureDoesNotMatch", right, now=NOW).error)
 
