@@ -41,11 +41,10 @@ class SessionLimits(Block):
 
 
 class Limits(SessionLimits):
-    """Limits of a session, and of the process: sessions, bytes held by all, seconds to drain."""
+    """Limits of a session, and of the process: sessions, bytes held by all."""
 
     sessions: Count = 2000
     held_total: Size = ByteSize(128 * MIB)
-    drain: Seconds = 300
 
     @model_validator(mode="after")
     def _held_fits(self) -> Self:

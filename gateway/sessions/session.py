@@ -115,12 +115,8 @@ class Session:
         """Relay until the upstream is lost: raises why."""
         memory = Memory(server_init)
         held = HeldBudget(self._shared.held_total, self._terms.limits.held)
-        relay = Relay(
-            self._browser,
-            upstream.leg,
-            ServerStream(memory, held),
-            ClientStream(memory, self.grant.rights.policy()),
-        )
+        policy = self.grant.rights.policy()
+        relay = Relay(self._browser, upstream.leg, ServerStream(memory, held, policy), ClientStream(memory, policy))
         loop = asyncio.get_running_loop()
         lost: asyncio.Future[GatewayError] = loop.create_future()
         upstream.leg.report_end(lambda error: None if lost.done() else lost.set_result(error))
