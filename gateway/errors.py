@@ -187,7 +187,7 @@ class Replaced(GatewayError):
 class CloudError(GatewayError):
     """The cloud's API did not give an address.
 
-    `code`: the cloud's own, from a small fixed set, fit for a metric label; "" if it gave none.
+    `code`: the cloud's own or one of ours, from a small fixed set, fit for a metric label.
     `request_id`: the cloud's name for the call, for logs.
     """
 
@@ -231,6 +231,7 @@ class CloudUnavailable(CloudError):
     """Server error, transport error or timeout of the API."""
 
     retryable = True
+    code = "unavailable"
 
 
 class BadAddress(CloudError):
@@ -238,6 +239,7 @@ class BadAddress(CloudError):
 
     retryable = True
     once = True
+    code = "bad_address"
 
 
 class CloudRefused(CloudError):
@@ -249,12 +251,7 @@ class CloudRefused(CloudError):
 class KeyRejected(CloudRefused):
     """The access key itself is wrong: never to be tried again (Huawei locks keys after 5 failures)."""
 
-
-class CredentialExpired(CloudRefused):
-    """Temporary credential or clock out of date: once more after a refresh."""
-
-    retryable = True
-    once = True
+    code = "key_rejected"
 
 
 # The VNC side.
