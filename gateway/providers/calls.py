@@ -64,11 +64,12 @@ class SignedCalls:
         changed = Change.NOTHING
         while True:
             async with self._credentials.use() as keys:
-                answer = await self._caller.send(sign(keys, self._clock() + self._skew))
+                now = self._clock() + self._skew
+                answer = await self._caller.send(sign(keys, now))
                 if answer.ok:
                     self._credentials.worked(keys)
                     return answer
-                refusal = refusals.refusal(self._rules, self._code(answer.document), answer, now=self._clock())
+                refusal = refusals.refusal(self._rules, self._code(answer.document), answer, now=now)
                 if isinstance(refusal.error, _KNOWS_US):
                     self._credentials.worked(keys)
                 if changed is not Change.NOTHING or not await self._change(refusal, answer, keys):

@@ -376,7 +376,24 @@ async def test_a_key_is_not_blamed_for_a_clock_that_is_far_off(
     for _ in range(3):
         with pytest.raises(KeyRejected):
             await huawei.locate()
-    assert len(api.seen) == 4
+    assert len(api.seen) == 3  # with the clock corrected it is the key, and once is enough
+
+
+async def test_a_clock_that_is_put_right_later_does_not_cost_the_key(
+    api: FakeApi, http: aiohttp.ClientSession, outlet: Outlet
+) -> None:
+    true = float(int(time.time()))
+    clock = SimpleNamespace(now=true - 3600)
+    huawei = build("huawei", api, http, outlet, clock=lambda: clock.now)
+    refused = Reply(huawei.refuse("APIGW.0301"), status=401, headers={"Date": formatdate(true, usegmt=True)})
+    api.answer(refused, Reply(huawei.good()))
+    await huawei.locate()
+    clock.now = true  # what we add to it is wrong from now on
+    api.answer(refused, Reply(huawei.good()))
+    await huawei.locate()
+    sent = [seen.headers["X-Sdk-Date"] for seen in api.seen]
+    assert len(sent) == 4
+    assert sent[1] == sent[3] < sent[2]
 
 
 async def test_a_clock_complaint_without_a_date_is_final(alibaba: Cloud) -> None:
