@@ -6,11 +6,14 @@ async with Simulator(time_scale=100) as simulator:
 
 import asyncio
 import contextlib
+import tempfile
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from aiohttp import web
 
+from gateway.simulator import certificate
 from gateway.simulator.clouds.alibaba import Alibaba
 from gateway.simulator.clouds.faults import Cut
 from gateway.simulator.clouds.huawei import Huawei
@@ -27,7 +30,8 @@ HOST = "127.0.0.1"
 class Simulator:
     """Two clouds. `time_scale` 100 makes their 300 s 3 s; `times` says each duration by itself instead.
 
-    `port` 0 takes a free one. `no_pong`: the proxies leave WebSocket pings unanswered.
+    `port` 0 takes a free one. `no_pong`: the proxies leave WebSocket pings unanswered. `tls`: they listen with TLS on a
+    port of their own, addresses are wss, and `ca_file` is what clients must trust; the APIs stay where they are.
     """
 
     def __init__(
@@ -38,12 +42,16 @@ class Simulator:
         times: Times | None = None,
         idle_counts: IdleCounts = IdleCounts.RFB,
         no_pong: bool = False,
+        tls: bool = False,
     ) -> None:
         self.times = times or Times().scaled(time_scale)
         self.alibaba = Alibaba(self.times, idle_counts=idle_counts, no_pong=no_pong)
         self.huawei = Huawei(self.times, idle_counts=idle_counts, no_pong=no_pong)
         self.metadata = Metadata(self.alibaba, self.huawei, self.times.temporary_key)
         self.port = port
+        self.ca_file: Path | None = None
+        self._tls = tls
+        self._files: tempfile.TemporaryDirectory[str] | None = None
         self._runner: web.AppRunner | None = None
         self._beat: asyncio.Task[None] | None = None
         self._tcp: list[TcpServer] = []
@@ -67,11 +75,10 @@ class Simulator:
         runner = web.AppRunner(application, access_log=None, handler_cancellation=True, shutdown_timeout=1)
         await runner.setup()
         self._runner = runner
-        site = web.TCPSite(runner, HOST, self.port)
-        await site.start()
+        await web.TCPSite(runner, HOST, self.port).start()
         self.port = runner.addresses[0][1]
-        for cloud in (self.alibaba, self.huawei):
-            cloud.ws_base = f"ws://{HOST}:{self.port}"
+        proxies = await self._with_tls(runner) if self._tls else f"ws://{HOST}:{self.port}"
+        self.alibaba.ws_base = self.huawei.ws_base = proxies
         self._beat = asyncio.create_task(Beat(self._desktops).run())
 
     async def stop(self) -> None:
@@ -85,6 +92,8 @@ class Simulator:
             await server.stop()
         if self._runner is not None:
             await self._runner.cleanup()
+        if self._files is not None:
+            self._files.cleanup()
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -109,6 +118,13 @@ class Simulator:
         server = TcpServer(instance.desktop, instance.options)
         self._tcp.append(server)
         return await server.start(port)
+
+    async def _with_tls(self, runner: web.AppRunner) -> str:
+        """Listen with TLS, too; the base of the addresses there."""
+        self._files = tempfile.TemporaryDirectory(prefix="vnc-gateway-")
+        context, self.ca_file = certificate.make(Path(self._files.name), HOST)
+        await web.TCPSite(runner, HOST, 0, ssl_context=context).start()
+        return f"wss://{HOST}:{runner.addresses[1][1]}"
 
     def _desktops(self) -> list[Desktop]:
         return [instance.desktop for instance in self.instances]

@@ -57,7 +57,7 @@ async def test_a_wrong_bit_in_an_encoding_is_seen(server, monkeypatch):
     packed = Colours.packed
     monkeypatch.setattr(Colours, "packed", lambda self, bits: packed(self, bits)[:-1] + b"\xa5")
     async with tcp_client("127.0.0.1", await server.listen()) as client:
-        await client.set_up([Encoding.TIGHT], None)
+        await client.set_up([Encoding.ZRLE], None)
         picture = await client.capture(settle=0.05)
     assert picture.tobytes() != server.desktop.rgb()
 

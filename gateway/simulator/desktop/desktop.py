@@ -20,6 +20,7 @@ from gateway.simulator.desktop.wire import FromServer
 
 SIZES = range(64, 4097)  # sides of a screen: enough for a title, not enough to exhaust the memory
 REMEMBERED = 10_000  # events kept for tests
+PROMPT = "root@vm:~# "
 
 WELCOME = """\
 This is a simulated machine. Type, paint, paste; try help.
@@ -56,7 +57,7 @@ class Desktop:
         self._status = ""
         self._pointer = (0, 0, 0)
         self._key = ""
-        self._terminal = Terminal(self._run, f"root@{name}:~# ")
+        self._terminal = Terminal(self._run, PROMPT)
         self._terminal.write(WELCOME, theme.DIM)
         self._terminal.ask()
         self._draw(800, 600)
@@ -229,7 +230,8 @@ class Desktop:
         if date != self._date:
             self._date = date
             x = self._layout.bar.right - 16 - font.WIDTH * len(date)
-            self.canvas.rows(x, 7, font.text(date, theme.BAR_DIM, theme.BAR))
+            if x > 16 + font.WIDTH * (len(self._owner) + len(self.name) + 3):
+                self.canvas.rows(x, 7, font.text(date, theme.BAR_DIM, theme.BAR))
 
     def _show_status(self) -> None:
         """The line at the bottom: what arrived last."""

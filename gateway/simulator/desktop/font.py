@@ -9,6 +9,7 @@ from gateway.simulator.desktop.strokes import GLYPHS, UNKNOWN
 WIDTH, HEIGHT = 8, 16  # of a cell at scale 1
 TOP = 2  # rows above capitals
 REACH = 0.58  # half the thickness of a stroke
+DISC = 11  # pixels across a light
 LEVELS = 7  # steps from paper to ink: few, so that text stays within the palettes of Tight and ZRLE
 
 
@@ -22,11 +23,24 @@ def beside(cells: list[tuple[bytes, ...]]) -> list[bytes]:
     return [b"".join(parts) for parts in zip(*cells, strict=True)]
 
 
+@lru_cache(maxsize=64)
+def disc(ink: int, paper: int) -> list[bytes]:
+    """The rows of a small round light."""
+    rows = [bytearray(DISC) for _ in range(DISC)]
+    middle = (DISC / 2, DISC / 2)
+    _stroke(rows, middle, middle, DISC / 2 - 0.5)
+    return _inked(rows, ink, paper)
+
+
 @lru_cache(maxsize=4096)
 def glyph(char: str, ink: int, paper: int, scale: int = 1) -> tuple[bytes, ...]:
     """The rows of one cell."""
+    return tuple(_inked(_levels(char, scale), ink, paper))
+
+
+def _inked(levels: list[bytearray], ink: int, paper: int) -> list[bytes]:
     steps = [colour(blend(paper, ink, level / LEVELS)) for level in range(LEVELS + 1)]
-    return tuple(b"".join([steps[level] for level in row]) for row in _levels(char, scale))
+    return [b"".join([steps[level] for level in row]) for row in levels]
 
 
 @lru_cache(maxsize=512)

@@ -30,7 +30,8 @@ class Clock:
         if Rect(x, y, width * len(text), height) in self._area:
             for place, char in enumerate(text):
                 if self._shown[place : place + 1] != char:
-                    rows = list(font.glyph(char, theme.INK, theme.PAPER, scale))
+                    shape = "O" if char == "0" else char  # at that size the stroke in a zero is ugly
+                    rows = list(font.glyph(shape, theme.INK, theme.PAPER, scale))
                     self._canvas.rows(x + place * width, y, rows)
         self._shown = text
 
@@ -56,7 +57,7 @@ class Chart:
             self._column(shown.right - CHART_STEP, self.ticks)
 
     def _column(self, x: int, tick: int) -> None:
-        load = 0.45 + 0.2 * math.sin(tick / 17) + 0.14 * math.sin(tick / 5.3) + 0.08 * math.sin(tick * 1.7)
+        load = 0.45 + 0.2 * math.sin(tick / 17) + 0.14 * math.sin(tick / 7.3) + 0.04 * math.sin(tick / 1.9)
         self._canvas.rows(x, self._area.y, _bar(self._area.height, round(load * self._area.height)))
 
 

@@ -18,6 +18,6 @@ def draw(canvas: Canvas, frame: Rect, title: str) -> None:
     canvas.fill(Rect(frame.x + 1, frame.y + 1, frame.width - 2, TITLE_HEIGHT - 2), colour(theme.TITLE))
     canvas.fill(body(frame), colour(theme.PAPER))
     for place, light in enumerate(theme.LIGHTS):
-        canvas.rows(frame.x + 8 + 14 * place, frame.y + 3, list(font.glyph("\N{BULLET}", light, theme.TITLE)))
-    room = max((frame.width - 64) // font.WIDTH, 0)
-    canvas.rows(frame.x + 56, frame.y + 3, font.text(title[:room], theme.TITLE_INK, theme.TITLE))
+        canvas.rows(frame.x + 8 + 16 * place, frame.y + 6, font.disc(light, theme.TITLE))
+    room = max((frame.width - 68) // font.WIDTH, 0)
+    canvas.rows(frame.x + 60, frame.y + 3, font.text(title[:room], theme.TITLE_INK, theme.TITLE))
