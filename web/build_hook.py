@@ -138,7 +138,7 @@ def _node(npm: list[str]) -> str:
 
 def _cause(output: str) -> str:
     """The line of npm's or the build's output that says what is wrong."""
-    lines = [line.strip().removeprefix("npm error ") for line in output.splitlines() if line.strip()]
-    told = [line for line in lines if "error" in line.lower() or "failed" in line.lower()]
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    told = [line.removeprefix("npm error ") for line in lines if "error" in line.lower() or "failed" in line.lower()]
     plain = [line for line in told if not line.startswith(("code ", "errno ", "syscall ", "A complete log"))]
     return (plain or told or lines[-1:] or ["it said nothing"])[0][:300]

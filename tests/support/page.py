@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
 
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 from support.components import program
 
@@ -12,6 +12,7 @@ from support.components import program
 CHROMIUM_FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
 DEADLINE = 15_000  # ms for anything the page should do
 
+DESK: dict[str, Any] = {"viewport": {"width": 1000, "height": 700}}
 PHONE: dict[str, Any] = {
     "viewport": {"width": 390, "height": 780},
     "has_touch": True,
@@ -32,20 +33,29 @@ async def chromium() -> AsyncIterator[Browser]:
 
 
 @contextlib.asynccontextmanager
-async def tab(browser: Browser, **context: Any) -> AsyncIterator[Page]:
-    """A tab in a profile of its own; fails at its end if the page threw or broke its Content-Security-Policy."""
-    profile = await browser.new_context(**context)
-    page = await profile.new_page()
-    page.set_default_timeout(DEADLINE)
+async def profile(browser: Browser, **options: Any) -> AsyncIterator[BrowserContext]:
+    """A browser profile of its own; at its end there must be no cookie in it."""
+    context = await browser.new_context(**options)
+    context.set_default_timeout(DEADLINE)
+    try:
+        yield context
+        assert await context.cookies() == []
+    finally:
+        await context.close()
+
+
+@contextlib.asynccontextmanager
+async def tab(context: BrowserContext) -> AsyncIterator[Page]:
+    """A tab; fails at its end if the page threw or broke its Content-Security-Policy."""
+    page = await context.new_page()
     faults: list[str] = []
     page.on("pageerror", lambda error: faults.append(str(error)))
     page.on("console", lambda message: faults.append(message.text) if "Security Policy" in message.text else None)
     try:
         yield page
         assert faults == []
-        assert await profile.cookies() == []
     finally:
-        await profile.close()
+        await page.close()
 
 
 async def state(page: Page, *wanted: str) -> str:

@@ -31,17 +31,36 @@ async def stub() -> AsyncIterator[GatewayStub]:
         yield running
 
 
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def desk(browser) -> AsyncIterator[object]:
+    """One profile for many tests: each has a stub on a port of its own, so they share no storage."""
+    from support.page import DESK, profile
+
+    async with profile(browser, **DESK) as context:
+        yield context
+
+
 @pytest_asyncio.fixture(loop_scope="session")
-async def page(browser) -> AsyncIterator[object]:
+async def page(desk) -> AsyncIterator[object]:
     from support.page import tab
 
-    async with tab(browser, viewport={"width": 1000, "height": 700}) as opened:
+    async with tab(desk) as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def timed(browser) -> AsyncIterator[object]:
+    """A tab whose time the test can let pass."""
+    from support.page import DESK, profile, tab
+
+    async with profile(browser, **DESK) as context, tab(context) as opened:
+        await opened.clock.install()
         yield opened
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def phone(browser) -> AsyncIterator[object]:
-    from support.page import PHONE, tab
+    from support.page import PHONE, profile, tab
 
-    async with tab(browser, **PHONE) as opened:
+    async with profile(browser, **PHONE) as context, tab(context) as opened:
         yield opened

@@ -22,17 +22,16 @@ def test_every_ending_has_its_row_here():
     assert FINAL | BUTTON | set(TRIES) | set(FOR_A_WHILE) | {"browser_lost"} == set(CODES)
 
 
-async def test_what_the_user_must_decide_is_never_tried_again(stub, page):
-    await page.clock.install()
+async def test_what_the_user_must_decide_is_never_tried_again(stub, timed):
     for count, name in enumerate(sorted(FINAL | BUTTON), start=1):
         stub.sockets.append(End(CODES[name], name, after_picture=True))
-        await page.goto(stub.console(f"lab/{name}"))
-        await state(page, "ended")
-        await page.clock.run_for(200_000)
+        await timed.goto(stub.console(f"lab/{name}"))
+        await state(timed, "ended")
+        await timed.clock.run_for(200_000)
         assert len(stub.asked) == count
-        assert await page.is_visible("#card-button") == (name in BUTTON)
-        assert name in await page.inner_text("#card-facts")
-        assert len(await title(page)) > 15
+        assert await timed.is_visible("#card-button") == (name in BUTTON)
+        assert name in await timed.inner_text("#card-facts")
+        assert len(await title(timed)) > 15
 
 
 async def test_the_button_opens_the_console_again(stub, page):
@@ -47,24 +46,22 @@ async def test_the_button_opens_the_console_again(stub, page):
 
 
 @pytest.mark.parametrize(("name", "tries"), sorted(TRIES.items()))
-async def test_tries_are_counted_and_then_there_is_a_button(stub, page, name, tries):
+async def test_tries_are_counted_and_then_there_is_a_button(stub, timed, name, tries):
     stub.sockets.extend([End(CODES[name], name)] * (tries + 1))
-    await page.clock.install()
-    await page.goto(stub.console())
-    await until_ended(page, seconds=60, step=4)
-    await state(page, "ended")
+    await timed.goto(stub.console())
+    await until_ended(timed, seconds=60, step=4)
+    await state(timed, "ended")
     assert len(stub.tickets) == 1 + tries
-    await page.click("#card-button")
-    await state(page, "connected")
+    await timed.click("#card-button")
+    await state(timed, "connected")
 
 
 @pytest.mark.parametrize(("name", "bounds"), sorted(FOR_A_WHILE.items()))
-async def test_some_endings_are_tried_for_a_while(stub, page, name, bounds):
+async def test_some_endings_are_tried_for_a_while(stub, timed, name, bounds):
     stub.sockets.extend([End(CODES[name], name)] * 100)
-    await page.clock.install()
-    await page.goto(stub.console())
-    await until_ended(page, seconds=700, step=8)
-    await state(page, "ended")
+    await timed.goto(stub.console())
+    await until_ended(timed, seconds=700, step=8)
+    await state(timed, "ended")
     assert bounds[0] <= len(stub.tickets) <= bounds[1]
 
 
@@ -80,28 +77,26 @@ async def test_a_dropped_connection_comes_back_by_itself_with_the_picture_kept(s
     assert {ask.authorization for ask in stub.asked[1:]} == {f"Bearer resume-{n}" for n in range(1, len(stub.asked))}
 
 
-async def test_the_reason_stays_while_it_is_tried_again(stub, page):
+async def test_the_reason_stays_while_it_is_tried_again(stub, timed):
     stub.sockets.extend([End(4423, "instance_not_running")] * 2)
-    await page.clock.install()
-    await page.goto(stub.console())
-    await state(page, "waiting")
-    assert "not running" in await title(page)
-    assert "Trying again in" in await page.inner_text("#card-again")
-    await page.click("#card-button")
+    await timed.goto(stub.console())
+    await state(timed, "waiting")
+    assert "not running" in await title(timed)
+    assert "Trying again in" in await timed.inner_text("#card-again")
+    await timed.click("#card-button")
     await eventually(lambda: len(stub.tickets) == 2, what="the button to try at once")
-    assert "not running" in await title(page)
+    assert "not running" in await title(timed)
 
 
 @pytest.mark.parametrize(("code", "button"), [(4499, False), (4599, True)])
-async def test_endings_of_a_newer_gateway_go_by_their_class(stub, page, code, button):
+async def test_endings_of_a_newer_gateway_go_by_their_class(stub, timed, code, button):
     stub.sockets.append(End(code, "something_new"))
-    await page.clock.install()
-    await page.goto(stub.console())
-    await state(page, "ended")
-    await page.clock.run_for(300_000)
+    await timed.goto(stub.console())
+    await state(timed, "ended")
+    await timed.clock.run_for(300_000)
     assert len(stub.asked) == 1
-    assert await page.is_visible("#card-button") == button
-    assert "something_new" in await page.inner_text("#card-facts")
+    assert await timed.is_visible("#card-button") == button
+    assert "something_new" in await timed.inner_text("#card-facts")
 
 
 REFUSALS = [
@@ -115,15 +110,14 @@ REFUSALS = [
 ]
 
 
-async def test_a_refused_grant_is_told_and_not_tried_again(stub, page):
-    await page.clock.install()
+async def test_a_refused_grant_is_told_and_not_tried_again(stub, timed):
     for count, refusal in enumerate(REFUSALS, start=1):
         stub.grants.append(refusal)
-        await page.goto(stub.console())
-        await state(page, "ended")
-        await page.clock.run_for(200_000)
+        await timed.goto(stub.console())
+        await state(timed, "ended")
+        await timed.clock.run_for(200_000)
         assert len(stub.asked) == count
-        assert (refusal.name or "not_found") in await page.inner_text("#card-facts")
+        assert (refusal.name or "not_found") in await timed.inner_text("#card-facts")
 
 
 async def test_a_wrong_host_is_told(stub, page):
@@ -136,24 +130,22 @@ async def test_a_wrong_host_is_told(stub, page):
 @pytest.mark.parametrize(
     "refusal", [Refuse(503, "full"), Refuse(503, "draining"), Refuse(503, "state_away"), Refuse(502)]
 )
-async def test_a_gateway_that_is_away_for_a_moment_is_asked_again(stub, page, refusal):
+async def test_a_gateway_that_is_away_for_a_moment_is_asked_again(stub, timed, refusal):
     stub.grants.append(refusal)
-    await page.clock.install()
-    await page.goto(stub.console() + "#ticket=abc")
-    await until_ended(page, seconds=3)
-    await state(page, "connected")
+    await timed.goto(stub.console() + "#ticket=abc")
+    await until_ended(timed, seconds=3)
+    await state(timed, "connected")
     assert [ask.authorization for ask in stub.asked] == ["Bearer abc", "Bearer abc"]
 
 
-async def test_retry_after_is_honoured(stub, page):
+async def test_retry_after_is_honoured(stub, timed):
     stub.grants.append(Refuse(503, "full", {"Retry-After": "30"}))
-    await page.clock.install()
-    await page.goto(stub.console())
-    await state(page, "waiting")
-    await page.clock.run_for(29_000)
+    await timed.goto(stub.console())
+    await state(timed, "waiting")
+    await timed.clock.run_for(29_000)
     assert len(stub.asked) == 1
-    await page.clock.run_for(2_000)
-    await state(page, "connected")
+    await timed.clock.run_for(2_000)
+    await state(timed, "connected")
 
 
 async def test_a_picture_that_cannot_be_decoded_is_tried_once(stub, page):
@@ -167,12 +159,11 @@ async def test_a_picture_that_cannot_be_decoded_is_tried_once(stub, page):
     assert "not_understood" in await page.inner_text("#card-facts")
 
 
-async def test_the_network_coming_back_ends_the_wait(stub, page):
+async def test_the_network_coming_back_ends_the_wait(stub, timed):
     stub.sockets.extend([End(1001, "going_away")] * 4)
-    await page.clock.install()
-    await page.goto(stub.console())
+    await timed.goto(stub.console())
     for count in range(1, 5):
         await eventually(lambda count=count: len(stub.tickets) == count)
-        await state(page, "waiting")
-        await page.evaluate("dispatchEvent(new Event('online'))")
-    await state(page, "connected")
+        await state(timed, "waiting")
+        await timed.evaluate("dispatchEvent(new Event('online'))")
+    await state(timed, "connected")

@@ -116,7 +116,7 @@ async def test_closing_tells_the_gateway_and_nothing_comes_back(stub, page):
     await eventually(lambda: stub.closed_with == [1000])
 
 
-async def test_a_framed_page_tells_its_portal_and_nobody_else(browser, stub, page):
+async def test_a_framed_page_tells_its_portal_and_nobody_else(stub, page):
     portal = f"http://localhost:{stub.port}"
     stub.embed_origins = ["https://other.example.com", portal]
     stub.sockets.append(End(4409, "taken_over", after_picture=True))
@@ -133,15 +133,14 @@ async def test_a_framed_page_tells_its_portal_and_nobody_else(browser, stub, pag
     ]
 
 
-async def test_a_portal_that_is_not_listed_can_neither_frame_nor_hear(browser, stub):
-    profile = await browser.new_context()
-    page = await profile.new_page()
+async def test_a_portal_that_is_not_listed_can_neither_frame_nor_hear(stub, desk):
+    page = await desk.new_page()  # not a `tab`: here the policy is to be broken
     await page.add_init_script("window.heard = []; addEventListener('message', e => heard.push(e.data))")
     await page.goto(f"http://localhost:{stub.port}/frame?src={stub.console()}")
     await page.wait_for_load_state("networkidle")
     assert stub.asked == []
     assert await page.evaluate("window.heard") == []
-    await profile.close()
+    await page.close()
 
 
 async def test_the_landing_page_lists_consoles_where_it_may(stub, page):
