@@ -54,10 +54,21 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 @pytest.fixture
 def artifacts(request: pytest.FixtureRequest) -> Iterator[Path]:
     """A directory for the logs and pictures of one test, kept only if it fails."""
-    name = re.sub(r"[^A-Za-z0-9._-]+", "_", request.node.nodeid.removeprefix("tests/"))
+    yield from _kept_on_failure(request.node)
+
+
+@pytest.fixture(scope="module")
+def module_artifacts(request: pytest.FixtureRequest) -> Iterator[Path]:
+    """The same for servers that the tests of a module share: kept if one of them fails."""
+    yield from _kept_on_failure(request.node)
+
+
+def _kept_on_failure(node: pytest.Item | pytest.Module) -> Iterator[Path]:
+    name = re.sub(r"[^A-Za-z0-9._-]+", "_", node.nodeid.removeprefix("tests/"))
     directory = ARTIFACTS / name[-150:]
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
     yield directory
-    if not request.node.stash.get(_failed, False):
+    tests = [item for item in node.session.items if node in item.listchain()]
+    if not any(item.stash.get(_failed, False) for item in tests):
         shutil.rmtree(directory, ignore_errors=True)

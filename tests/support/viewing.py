@@ -1,0 +1,153 @@
+"""One look at a real server through the gateway, with everything that is needed to judge it afterwards."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from support.gateway import Gateway
+from support.programs import eventually
+from support.promise import difference
+from support.rfb_client import messages
+from support.rfb_client.client import RfbClient, capture_raw
+from support.rfb_client.decoder import Decoder
+from support.rfb_client.pixels import Colours
+from support.rfb_client.wire import RGB888, Encoding, PixelFormat, jpeg_quality
+from support.servers.address import Address
+from support.tap import Tap, after_server_init, websocket_payload
+
+E = Encoding
+
+# What noVNC offers beside pixels.
+PSEUDO: tuple[int, ...] = (E.DESKTOP_SIZE, E.LAST_RECT, E.CURSOR, E.QEMU_KEYS, E.QEMU_LED, E.DESKTOP_NAME)
+PSEUDO += (E.EXTENDED_DESKTOP_SIZE, E.VMWARE_CURSOR, E.QEMU_POINTER_CHANGE, E.XVP, E.EXTENDED_CLIPBOARD)
+FLOWING: tuple[int, ...] = (*PSEUDO, E.FENCE, E.CONTINUOUS_UPDATES)
+POINTER = (40, 40)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a client asks for: encodings with pixels, the pixel format, and whether updates flow by themselves."""
+
+    encodings: tuple[int, ...]
+    pixel_format: PixelFormat = RGB888
+    continuous: bool = False
+    lossy: bool = False
+
+    def __str__(self) -> str:
+        parts = [E(number).name.lower().replace("_", "-") if number in list(E) else "jpeg" for number in self.encodings]
+        parts += [f"{self.pixel_format.bits_per_pixel}bpp"] if self.pixel_format != RGB888 else []
+        parts += ["continuous"] if self.continuous else []
+        return "-".join(parts)
+
+
+TIGHT = Wish((E.COPY_RECT, E.TIGHT))
+TIGHT_JPEG = Wish((E.COPY_RECT, E.TIGHT, jpeg_quality(4)), lossy=True)
+ZRLE = Wish((E.COPY_RECT, E.ZRLE))
+ZLIB = Wish((E.ZLIB,))
+HEXTILE = Wish((E.HEXTILE,))
+RRE = Wish((E.RRE,))
+RAW = Wish((E.RAW,))
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A real server behind a tap: how to bring it to life, how to freeze its picture."""
+
+    server: Address
+    tap: Tap
+    move: Callable[[], Awaitable[None]]
+    freeze: Callable[[], Awaitable[None]]
+    thaw: Callable[[], Awaitable[None]]
+    pointer: tuple[int, int] | None = None
+
+    def sent(self) -> bytes:
+        """What the server has sent after ServerInit on its newest connection through the tap."""
+        connection = self.tap.connections[-1]
+        streams = (bytes(connection.from_server), bytes(connection.from_client))
+        if self.tap.address.scheme == "ws":
+            return after_server_init(*map(websocket_payload, streams))
+        return after_server_init(*streams)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How it ended: our picture, the independent one, and both byte streams, each with what its decoder made of it."""
+
+    picture: Colours
+    direct: Colours
+    browser: bytes
+    server: bytes
+    browser_decoder: Decoder
+    server_decoder: Decoder
+
+    def encodings(self) -> set[int]:
+        """Those that carried pixels or told something."""
+        return {rect.encoding for message in self.browser_decoder.messages for rect in message.rectangles}
+
+    def details(self) -> set[str]:
+        return {rect.detail for message in self.browser_decoder.messages for rect in message.rectangles}
+
+    def difference(self) -> str | None:
+        """Where the browser's bytes are not the server's, None if they are."""
+        sent = (self.server, self.server_decoder.messages)
+        return difference(*sent, self.browser, self.browser_decoder.messages)
+
+    def judge(self, artifacts: Path, *, lossy: bool) -> None:
+        """The two promises: the picture is the server's own, pixel by pixel, and so is every byte."""
+        self.save(artifacts)
+        assert self.difference() is None
+        assert (self.picture == self.server_decoder.framebuffer.colours).all()
+        if not lossy:
+            assert self.picture.shape == self.direct.shape
+            wrong = int((self.picture != self.direct).any(axis=-1).sum())
+            assert wrong == 0, f"{wrong} pixels differ from a capture taken directly"
+
+    def save(self, directory: Path) -> None:
+        """Keep both pictures for somebody to look at."""
+        Image.fromarray(self.picture).save(directory / "through-the-gateway.png")
+        Image.fromarray(self.direct).save(directory / "direct.png")
+
+
+async def view(gateway: Gateway, console: str, stage: Stage, wish: Wish, *, seconds: float = 0.3) -> View:
+    """Look at `console` while the server draws, freeze it, and take everything."""
+    await stage.thaw()
+    async with gateway.client(console) as client:
+        pseudo = FLOWING if wish.continuous else PSEUDO
+        await client.set_up([*wish.encodings, *pseudo], wish.pixel_format)
+        if stage.pointer:
+            await client.send(messages.pointer(*stage.pointer))
+        await client.request(incremental=False)
+        if wish.continuous:
+            await client.go_continuous()
+        await asyncio.gather(stage.move(), client.follow(seconds))
+        await stage.freeze()
+        picture = await client.capture(settle=0.3)
+        server = await _all_sent(stage, client)
+        direct = await capture_raw(
+            stage.server.host,
+            stage.server.port,
+            password=stage.server.password,
+            pixel_format=wish.pixel_format,
+            pointer=stage.pointer,
+        )
+        return View(picture, direct, bytes(client.received), server, client.decoder, _decoded(client, server))
+
+
+async def _all_sent(stage: Stage, client: RfbClient) -> bytes:
+    """What the server has sent, once it is quiet and the client has as much; else what there is."""
+    try:
+        await eventually(lambda: len(stage.sent()) <= len(client.received), within=2)
+    except AssertionError:
+        return stage.sent()
+    return stage.sent()
+
+
+def _decoded(client: RfbClient, server: bytes) -> Decoder:
+    """The independent decoder over what the server sent, beside the one over what the client got."""
+    init = client.server_init
+    decoder = Decoder(init.width, init.height, client.formats[-1][1])
+    decoder.feed(server)
+    return decoder
