@@ -91,3 +91,25 @@ async def test_other_pixel_formats(house: House, artifacts: Path, wish: Wish) ->
 async def test_a_websocket_address_with_a_token(house: House, artifacts: Path) -> None:
     seen = await view(house.gateway, "wss", house.stage("wss"), TIGHT)
     seen.judge(artifacts, lossy=False)
+
+
+async def test_one_changed_byte_of_a_picture_is_noticed(house: House, artifacts: Path) -> None:
+    """The negative control for all of this directory: an upstream whose pixels are changed on the way."""
+    spoiled: list[bytes] = []
+
+    def spoil(data: bytes) -> bytes:
+        if len(data) < 20_000 or spoiled:  # only the large pieces are surely pixels
+            return data
+        spoiled.append(data)
+        middle = len(data) // 2
+        return data[:middle] + bytes((data[middle] ^ 0x80,)) + data[middle + 1 :]
+
+    tap = house.taps["tcp"]
+    tap.spoil = spoil
+    try:
+        seen = await view(house.gateway, "tcp", house.stage("tcp"), RAW)
+    finally:
+        tap.spoil = None
+    assert spoiled
+    with pytest.raises(AssertionError, match="they differ"):
+        seen.judge(artifacts, lossy=False)

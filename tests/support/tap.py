@@ -6,7 +6,7 @@ gateway promises to pass on.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
 from support.programs import LOOPBACK
@@ -30,11 +30,18 @@ class Connection:
             writer.transport.abort()
 
 
-class Tap:
-    """Listens on `address`; `connections` are all that there were, oldest first."""
+Spoil = Callable[[bytes], bytes]
 
-    def __init__(self, target: Address) -> None:
+
+class Tap:
+    """Listens on `address`; `connections` are all that there were, oldest first.
+
+    `spoil` changes what the client gets of each piece, not what is kept: for controls that must fail.
+    """
+
+    def __init__(self, target: Address, spoil: Spoil | None = None) -> None:
         self._target = target
+        self.spoil = spoil
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self.connections: list[Connection] = []
@@ -74,15 +81,18 @@ class Tap:
         connection.writers.append(out)
         with contextlib.suppress(OSError, asyncio.CancelledError):
             await asyncio.gather(
-                _carry(reader, out, connection.from_client), _carry(onward, writer, connection.from_server)
+                _carry(reader, out, connection.from_client, None),
+                _carry(onward, writer, connection.from_server, self.spoil),
             )
         connection.cut()
 
 
-async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, kept: bytearray) -> None:
+async def _carry(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, kept: bytearray, spoil: Spoil | None
+) -> None:
     while data := await reader.read(65536):
         kept += data
-        writer.write(data)
+        writer.write(spoil(data) if spoil else data)
         await writer.drain()
     writer.close()
 

@@ -98,10 +98,12 @@ class View:
     def judge(self, artifacts: Path, *, lossy: bool) -> None:
         """The two promises: the picture is the server's own, pixel by pixel, and so is every byte."""
         self.save(artifacts)
-        assert self.difference() is None
-        assert (self.picture == self.server_decoder.framebuffer.colours).all()
+        problem = self.difference()
+        assert problem is None, problem
+        decoded = self.server_decoder.framebuffer.colours
+        assert (self.picture == decoded).all(), "not what the server's own bytes decode to"
         if not lossy:
-            assert self.picture.shape == self.direct.shape
+            assert self.picture.shape == self.direct.shape, f"{self.picture.shape} is not {self.direct.shape}"
             wrong = int((self.picture != self.direct).any(axis=-1).sum())
             assert wrong == 0, f"{wrong} pixels differ from a capture taken directly"
 
