@@ -55,7 +55,7 @@ async def test_an_encoding_shows_what_raw_shows(server, encoding, name):
 async def test_a_wrong_bit_in_an_encoding_is_seen(server, monkeypatch):
     """The comparison itself can fail."""
     packed = Colours.packed
-    monkeypatch.setattr(Colours, "packed", lambda self, bits: packed(self, bits)[:-1] + b"\xa5")
+    monkeypatch.setattr(Colours, "packed", lambda self, bits: packed(self, bits)[1:] + b"\0")
     async with tcp_client("127.0.0.1", await server.listen()) as client:
         await client.set_up([Encoding.ZRLE], None)
         picture = await client.capture(settle=0.05)
