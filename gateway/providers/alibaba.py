@@ -49,6 +49,10 @@ class AlibabaProvider:
         self._outlet = outlet
         self._nonce = nonce
 
+    @property
+    def account(self) -> str:
+        return self._calls.account
+
     def knows(self, instance: str) -> bool:
         return INSTANCE.fullmatch(instance) is not None
 

@@ -80,6 +80,10 @@ class HttpProvider:
         self._timeout = timeout
         self._clock = clock
 
+    @property
+    def account(self) -> str:
+        return self.name
+
     def knows(self, instance: str) -> bool:
         return INSTANCE.fullmatch(instance) is not None
 

@@ -39,6 +39,10 @@ class HuaweiProvider:
         self._allowed = allowed
         self._outlet = outlet
 
+    @property
+    def account(self) -> str:
+        return self._calls.account
+
     def knows(self, instance: str) -> bool:
         return INSTANCE.fullmatch(instance) is not None
 

@@ -16,6 +16,10 @@ class Provider(Protocol):
     def name(self) -> str:
         """The name in the configuration, the first part of a console's name."""
 
+    @property
+    def account(self) -> str:
+        """What the cloud counts calls by: an access key's name, or the provider's own."""
+
     def knows(self, instance: str) -> bool:
         """Whether the instance can exist here, told without asking anybody."""
 

@@ -30,6 +30,10 @@ class StaticProvider:
         if faults:
             raise ConfigurationError("\n".join(faults))
 
+    @property
+    def account(self) -> str:
+        return self.name
+
     def knows(self, instance: str) -> bool:
         return instance in self._locations
 

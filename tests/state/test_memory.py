@@ -45,3 +45,39 @@ async def test_tickets_are_bounded_and_expired_ones_make_room(monkeypatch):
     assert not await state.put_ticket("4", "v", 30)
     clock.now += 31
     assert await state.put_ticket("4", "v", 30)
+
+
+async def test_a_budget_holds_in_every_moving_minute():
+    clock = Clock()
+    state = MemoryState(clock)
+    granted: list[float] = []
+    for _ in range(3000):
+        if await state.spend("b", 24) == 0:
+            granted.append(clock.now)
+        clock.now += 0.1
+    assert len(granted) == 5 * 24
+    for begin in granted:
+        assert sum(begin <= at < begin + 60 for at in granted) <= 24
+
+
+async def test_a_spent_budget_says_how_long_to_wait():
+    clock = Clock()
+    state = MemoryState(clock)
+    assert await state.spend("b", 1) == 0
+    clock.now += 20
+    assert state.left("b", 1) == 0
+    assert await state.spend("b", 1) == 40
+    clock.now += 40
+    assert await state.spend("b", 1) == 0
+    assert await state.spend("other", 1) == 0
+
+
+async def test_budgets_that_nobody_uses_are_forgotten(monkeypatch):
+    monkeypatch.setattr(memory, "SWEEP_AT", 10)
+    clock = Clock()
+    state = MemoryState(clock)
+    for number in range(10):
+        await state.spend(str(number), 5)
+    clock.now += 61
+    await state.spend("new", 5)
+    assert len(state._spent) == 1
