@@ -54,7 +54,6 @@ class Desktop:
         self.viewers: set[RfbServer] = set()
         self._owner = owner
         self._accent = accent
-        self._status = ""
         self._pointer = (0, 0, 0)
         self._key = ""
         self._terminal = Terminal(self._run, PROMPT)
@@ -69,6 +68,10 @@ class Desktop:
         for channel in range(3):
             out[channel::3] = data[channel::4]
         return bytes(out)
+
+    def terminal_text(self) -> list[str]:
+        """The lines that the terminal shows."""
+        return self._terminal.text()
 
     def tick(self, now: float) -> None:
         """A tenth of a second or so has passed; `now` in seconds since 1970."""

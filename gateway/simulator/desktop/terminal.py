@@ -40,6 +40,10 @@ class Terminal:
         self._canvas = canvas
         self._paint_all()
 
+    def text(self) -> list[str]:
+        """The lines shown."""
+        return ["".join(char for char, _ in row) for row in self._rows]
+
     def write(self, text: str, ink: int = theme.INK) -> None:
         """Print text; a newline starts a new line, what is too long goes on in the next."""
         for char in text:
