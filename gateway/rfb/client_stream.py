@@ -88,7 +88,8 @@ class ClientStream(Framing):
             return False
         needed = NEEDS_OFFER.get(request)
         if needed is not None and not offered & needed:
-            return False
+            # Some clients resize without waiting for the offer. Nobody is known to end a connection for it.
+            return request is Request.SET_DESKTOP_SIZE and not self.memory.learned & needed
         if request is not Request.CUT_TEXT:
             return True
         flags = clipboard.flags_in(view, at)

@@ -83,23 +83,18 @@ class UpdateFraming(Framing):
             repairable=raw > 0 or inside not in (Inside.BULK, Inside.IMAGE),
         )
 
-    def receive(self, data: memoryview | bytes, out: Released) -> None:
-        """See Framing. Raises NotUnderstood, UpstreamChanged."""
-        super().receive(data, out)
-        if self.budget.reserved and self.budget.reserved != self._need:
-            self.budget.release()
-
-    def _scan(self, view: memoryview, at: int, until: int, out: Released) -> int:
-        at = super()._scan(view, at, until, out)
-        self._streams.settle(view)
-        return at
-
     def discard(self) -> int:
         """Forget what is held and give back its reservation, at the end of this upstream; return how much it was."""
         held = self.held
         self._tail = bytearray()
         self.budget.release()
         return held
+
+    def _join(self, data: memoryview, out: Released) -> int:
+        at = super()._join(data, out)
+        if self.budget.reserved != self._need:  # what it was for is whole
+            self.budget.release()
+        return at
 
     @abstractmethod
     def _message(self, view: memoryview, at: int, limit: int, out: Released) -> int:
@@ -230,12 +225,9 @@ class UpdateFraming(Framing):
         _, _, width, height, encoding = HEADER.unpack_from(view, at)
         body = at + HEADER.size
         if encoding == _TIGHT:
-            streams = self._streams
-            after, left = tight.run(
-                view, at, limit, self._rectangles_left, self._format.tpixel, streams.plain, streams.ends
-            )
-            if after > at:
-                return self._rectangles_done(after, left)
+            after = self._tight_run(view, at, limit)
+            if after > at or self._need:
+                return after
         if encoding in (_TIGHT, _TIGHT_PNG):
             png = encoding == _TIGHT_PNG
             parts = tight.describe(view, body, limit, width, height, self._format.tpixel, png=png)
@@ -247,6 +239,15 @@ class UpdateFraming(Framing):
         if encoding == _JPEG:
             return self._image_held(view, at, limit)
         return self._measured(view, at, limit, encoding)
+
+    def _tight_run(self, view: memoryview, at: int, limit: int) -> int:
+        streams, left, tpixel = self._streams, self._rectangles_left, self._format.tpixel
+        at, left, length = tight.run(view, at, limit, left, tpixel, streams.plain, streams.ends)
+        streams.settle(view)
+        self._rectangles_done(at, left)
+        if length:
+            self._hold(at, at + length)
+        return at
 
     def _measured(self, view: memoryview, at: int, limit: int, encoding: int) -> int:
         """A rectangle whose length is all there is to find out."""

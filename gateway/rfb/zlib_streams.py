@@ -38,8 +38,7 @@ _SIBLINGS = {Stream.ZRLE: Stream.ZYWRLE, Stream.ZYWRLE: Stream.ZRLE}
 class ZlibStreams:
     """The streams of one upstream connection in front of the inflators of the client.
 
-    `plain`: Tight control bytes that need no attention. `ends`: for tight.run, where the last compressed bytes of each
-    Tight stream end in the view that is being read.
+    `plain`, `ends`: what tight.run reads and writes; `settle` follows it.
     """
 
     __slots__ = ("_changed", "_inflators", "_starts", "ends", "plain")
@@ -48,7 +47,7 @@ class ZlibStreams:
         self._inflators = inflators
         self._changed = changed
         self._starts = [Start.CONNECTION for _ in Stream]
-        self.ends = [0] * TIGHT_STREAMS
+        self.ends: dict[int, int] = {}
         self.plain = bytearray()
         self._mark_plain()
 
@@ -65,7 +64,6 @@ class ZlibStreams:
 
         Raises UpstreamChanged if a stream begins that can't go on in the client's inflator.
         """
-        self.settle(view)
         starts = self._starts_in(parts)
         self._reset(parts.resets)
         resets = skipped = 0
@@ -81,13 +79,10 @@ class ZlibStreams:
         return parts.head(view, resets, skipped), rest
 
     def settle(self, view: memoryview) -> None:
-        """Remember the compressed bytes that tight.run passed in `view`."""
-        if not any(self.ends):
-            return
-        for stream, end in enumerate(self.ends):
-            if end:
-                self._inflators[stream].tail = bytes(view[end - 4 : end])
-                self.ends[stream] = 0
+        """Remember the compressed bytes that tight.run has passed in `view`."""
+        for stream, end in self.ends.items():
+            self._inflators[stream].tail = bytes(view[end - 4 : end])
+        self.ends.clear()
 
     def _starts_in(self, parts: Tight | Compressed) -> bool:
         stream = parts.stream

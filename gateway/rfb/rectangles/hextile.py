@@ -12,20 +12,36 @@ SUBRECTS_COLOURED = 16
 
 TILE = 16
 
+_MASKS = 32
+
+
+def _heads(pixel: int) -> tuple[int, ...]:
+    """Bytes of a tile before its subrectangles, by its mask: the mask, two colours, the count of subrectangles."""
+    return tuple(
+        1
+        + bool(mask & BACKGROUND_SPECIFIED) * pixel
+        + bool(mask & FOREGROUND_SPECIFIED) * pixel
+        + bool(mask & ANY_SUBRECTS)
+        for mask in range(_MASKS)
+    )
+
+
+_HEADS = {pixel: _heads(pixel) for pixel in (1, 2, 4)}
+
 
 class Tiles:
     """One Hextile rectangle. `done` tiles of `count`, left to right and top to bottom, are behind us.
 
-    `need`: bytes that the next tile has at least, 0 while more of it was not asked for.
+    `need`: bytes that the next tile has at least, 0 if none of it was seen.
     """
 
-    __slots__ = ("_columns", "_height", "_width", "count", "done", "need", "pixel")
+    __slots__ = ("_columns", "_height", "_pixel", "_width", "count", "done", "need")
 
     def __init__(self, width: int, height: int, pixel: int) -> None:
         self._width = width
         self._height = height
+        self._pixel = pixel
         self._columns = (width + TILE - 1) // TILE
-        self.pixel = pixel
         self.count = self._columns * ((height + TILE - 1) // TILE)
         self.done = 0
         self.need = 0
@@ -37,33 +53,25 @@ class Tiles:
 
     def advance(self, view: memoryview, at: int, limit: int) -> int:
         """Walk over the tiles that are whole; return where the next one, or what follows the last, begins."""
+        heads, pixel, count, done = _HEADS[self._pixel], self._pixel, self.count, self.done
         self.need = 0
-        while self.done < self.count:
-            if at >= limit:
-                return at
-            end = self._tile(view, at, limit)
+        while done < count and at < limit:
+            mask = view[at]
+            if mask & RAW:
+                end = at + 1 + self._area(done) * pixel
+            else:
+                end = at + heads[mask % _MASKS]
+                if mask & ANY_SUBRECTS and end <= limit:
+                    end += view[end - 1] * (2 + pixel if mask & SUBRECTS_COLOURED else 2)
             if end > limit:
                 self.need = end - at
-                return at
+                break
             at = end
-            self.done += 1
+            done += 1
+        self.done = done
         return at
 
-    def _tile(self, view: memoryview, at: int, limit: int) -> int:
-        """Where the tile at `at` ends; an end beyond `limit` is as far as can be seen."""
-        mask = view[at]
-        at += 1
-        if mask & RAW:
-            row, column = divmod(self.done, self._columns)
-            width = min(TILE, self._width - column * TILE)
-            height = min(TILE, self._height - row * TILE)
-            return at + width * height * self.pixel
-        if mask & BACKGROUND_SPECIFIED:
-            at += self.pixel
-        if mask & FOREGROUND_SPECIFIED:
-            at += self.pixel
-        if not mask & ANY_SUBRECTS:
-            return at
-        if at >= limit:
-            return at + 1
-        return at + 1 + view[at] * (2 + self.pixel if mask & SUBRECTS_COLOURED else 2)
+    def _area(self, tile: int) -> int:
+        """Pixels of a tile: fewer at the right and lower edges."""
+        row, column = divmod(tile, self._columns)
+        return min(TILE, self._width - column * TILE) * min(TILE, self._height - row * TILE)
