@@ -34,9 +34,13 @@ class Gateway:
             ticket: str = body["ticket"]
             return ticket
 
+    async def target(self, console: str) -> str:
+        """Path and query that open the console once."""
+        return f"/ws/{PROVIDER}/{console}?ticket={await self.ticket(console)}"
+
     async def address(self, console: str) -> str:
-        """A WebSocket address that opens the console once."""
-        return f"ws://{LOOPBACK}:{self.port}/ws/{PROVIDER}/{console}?ticket={await self.ticket(console)}"
+        """The same as a WebSocket address."""
+        return f"ws://{LOOPBACK}:{self.port}{await self.target(console)}"
 
     @contextlib.asynccontextmanager
     async def client(self, console: str) -> AsyncIterator[RfbClient]:
