@@ -1,0 +1,98 @@
+"""The trial: noVNC looks while its upstream dies again and again; then the picture is frozen and compared."""
+
+import asyncio
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from support.chaos.cutter import Cutter, Plan
+from support.chaos.novnc import Engine, NoVnc, Wish
+from support.chaos.scenes import POINTER, Behind
+from support.gateway import Gateway
+from support.programs import eventually
+from support.rfb_client.pixels import Colours
+
+CUTS = int(os.environ.get("CHAOS_CUTS", "0"))  # for each encoding; 0: a few, as part of all tests
+SEED = int(os.environ.get("CHAOS_SEED", "20250"))
+
+PER_CUT = 4.0  # seconds that a reconnect and its refresh may take on a machine that is busy with other things
+SETTLE = 15.0  # seconds until the frozen picture must be there; two servers refine JPEG after a while
+
+
+def cuts(few: int) -> int:
+    """How many cuts: `few` in an ordinary run, more in a long one."""
+    return max(CUTS, few) if CUTS else few
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """Everything that takes part: who looks, through which gateway and console, what is cut and what is behind."""
+
+    engine: Engine
+    gateway: Gateway
+    console: str
+    cutter: Cutter
+    behind: Behind
+    artifacts: Path
+
+    async def run(self, wish: Wish, plan: Plan) -> NoVnc:
+        """Go through `plan`, freeze, compare; cut once more and compare that. The client stays open."""
+        self.cutter.follow(plan)
+        await self.behind.thaw()
+        client = await self.engine.open(await self.gateway.address(self.console), wish)
+        await client.mouse(*POINTER)
+        try:
+            await self.survive(client, plan)
+            await client.updates(3)
+            await self.behind.freeze()
+            await self.compare(client, "after the cuts")
+            await self.cutter.cut()
+            await self.compare(client, "after a cut of a still picture")
+        except BaseException as error:
+            error.add_note(f"{wish}: {self.cutter.story()}\nclient: {client.ended or 'connected'}")
+            raise
+        return client
+
+    async def survive(self, client: NoVnc, plan: Plan) -> None:
+        """Wait until all connections of the plan have died."""
+        await eventually(
+            lambda: self.cutter.cuts >= plan.cuts or client.ended is not None,
+            within=10 + PER_CUT * plan.cuts,
+            what=f"{plan.cuts} cuts",
+        )
+        assert client.ended is None
+        assert len(self.cutter.dials) >= plan.cuts
+
+    async def compare(self, client: NoVnc, when: str) -> None:
+        """Pixel by pixel with a picture that was taken from the server itself."""
+        wrong = -1
+        picture = direct = np.zeros((0, 0, 3), np.uint8)
+
+        async def same() -> bool:
+            nonlocal wrong, picture, direct
+            assert client.ended is None, f"{when}: {client.ended}"
+            picture = await client.picture()
+            if not len(direct) or picture.shape != direct.shape:
+                direct = await self.behind.capture(self.cutter.current)
+            wrong = difference(picture, direct)
+            if wrong:
+                await asyncio.sleep(0.1)  # both sides have other things to do, too
+            return wrong == 0
+
+        try:
+            await eventually(same, within=SETTLE, what=f"the server's own picture, {when}")
+        except AssertionError as error:
+            Image.fromarray(picture).save(self.artifacts / "client.png")
+            Image.fromarray(direct).save(self.artifacts / "direct.png")
+            error.add_note(f"{wrong} pixels differ, {picture.shape} against {direct.shape}")
+            raise
+
+
+def difference(one: Colours, other: Colours) -> int:
+    """How many pixels differ; all of them where the sizes do."""
+    if one.shape != other.shape:
+        return max(one.shape[0] * one.shape[1], other.shape[0] * other.shape[1])
+    return int((one != other).any(axis=-1).sum())
