@@ -11,8 +11,8 @@ _RESTARTS = range(0xD0, 0xD8)
 # Any number of fill bytes may come before a marker (T.81 B.1.1.2).
 _FILL = re.compile(rb"\xff*")
 
-# A marker in entropy-coded data: neither a stuffed zero nor a restart.
-_MARKER = re.compile(rb"\xff+[^\x00\xd0-\xd7\xff]")
+# A marker in entropy-coded data, without its fill bytes: neither a stuffed zero nor a restart.
+_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
 
 class Image:
