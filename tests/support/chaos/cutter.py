@@ -146,6 +146,16 @@ class Cutter:
             drop_everything(one.writer.get_extra_info("socket"))
         return len(ending)
 
+    async def quiet(self, seconds: float, within: float = 10.0) -> None:
+        """Wait until the newest connection has been silent for a while, or has at least been there so long."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                seen, since = -1, time.monotonic()
+                while time.monotonic() < since + seconds:
+                    if self.connections[-1].sent != seen:
+                        seen, since = self.connections[-1].sent, time.monotonic()
+                    await asyncio.sleep(seconds / 10)
+
     async def start(self) -> None:
         self._server = await asyncio.start_server(self._accept, LOOPBACK, 0)
 

@@ -138,6 +138,10 @@ class Engine:
         await self._process.stdin.drain()
         return await asyncio.wait_for(answer, ANSWER_WITHIN)
 
+    def log(self) -> str:
+        """All that noVNC has had to say."""
+        return (self.directory / "novnc.log").read_text(errors="replace")
+
     async def listen(self) -> None:
         """Read what the process says until it ends."""
         assert self._process.stdout is not None

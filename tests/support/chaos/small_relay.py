@@ -33,6 +33,7 @@ class Fault(enum.Enum):
     RESET_BITS = "reset bits set"
     HALF_RECTANGLE = "half a rectangle released"
     NO_REFRESH = "no full picture asked for"
+    WRONG_PLACE = "the first rectangle one row too low"
 
 
 class _Stream(Decoder):
@@ -41,6 +42,7 @@ class _Stream(Decoder):
     def __init__(self, init: ServerInit) -> None:
         self.whole: list[Rectangle] = []
         self.used: set[tuple[int, int]] = set()  # zlib streams
+        self.moved = False
         super().__init__(init.width, init.height, RGB888)
 
     def _rectangle(self, rect: Rectangle) -> Steps:
@@ -111,9 +113,8 @@ class SmallRelay:
 
     def _replay(self, init: ServerInit) -> bytes:
         memory = self._memory
-        refresh = messages.update_request(
-            0, 0, init.width, init.height, incremental=self._fault is Fault.NO_REFRESH
-        )
+        refresh = messages.update_request(0, 0, init.width, init.height, incremental=False)
+        refresh = b"" if self._fault is Fault.NO_REFRESH else refresh
         return memory.pixel_format + memory.encodings + memory.pointer + refresh
 
     async def _run(
@@ -154,6 +155,13 @@ class SmallRelay:
             elif message[0] == ClientMessage.POINTER_EVENT:
                 memory.pointer = message
 
+    def _moved(self, stream: _Stream, rect: Rectangle, data: bytes) -> bytes:
+        """The first rectangle with pixels, if this relay puts it in the wrong place."""
+        if self._fault is not Fault.WRONG_PLACE or stream.moved or rect.encoding < 0 or not self.splices:
+            return data
+        stream.moved = True
+        return data[:2] + (rect.y + 1).to_bytes(2, "big") + data[4:]
+
     async def _down(self, browser: ServerConnection, reader: asyncio.StreamReader, init: ServerInit) -> None:
         """Whole rectangles to the browser; at the end of the stream, finish the update that it has the head of."""
         stream, received, passed = _Stream(init), bytearray(), 0
@@ -172,7 +180,8 @@ class SmallRelay:
         """What is whole by now and not passed on yet, its zlib streams joined to those before; how far that goes."""
         out = bytearray()
         for rect in stream.whole:
-            out += received[passed : rect.start] + self._joined(stream, rect, bytes(received[rect.start : rect.end]))
+            data = self._moved(stream, rect, bytes(received[rect.start : rect.end]))
+            out += received[passed : rect.start] + self._joined(stream, rect, data)
             passed = rect.end
         stream.whole.clear()
         end = stream.begun
