@@ -113,7 +113,7 @@ def wires(draw: st.DrawFn) -> Wire:
     return wire
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(wires(), st.lists(st.one_of(st.integers(1, 20), st.integers(1, 5000)), min_size=1, max_size=20))
 def test_any_stream_passes_in_any_chunks_unchanged_and_released_as_soon_as_whole(wire: Wire, sizes: list[int]) -> None:
     check_cuts(wire, sizes)
