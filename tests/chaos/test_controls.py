@@ -15,7 +15,7 @@ from support.components import needs
 
 pytestmark = [needs("qemu", "node", "npm"), pytest.mark.asyncio(loop_scope="module")]
 
-PLAN = Plan(cuts=8, last=60_000)  # a full picture has 30,000 bytes as ZRLE, more as anything else
+PLAN = Plan(cuts=8)
 
 
 @dataclass(frozen=True, slots=True)

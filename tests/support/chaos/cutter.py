@@ -44,12 +44,13 @@ WS_WAYS = (Way.RESET, Way.FIN, Way.CLOSE_FRAME)
 class Plan:
     """`cuts` connections die, each after `first` to `last` bytes from the server, then none.
 
+    `last` 0: as many as a full picture takes, and a little more.
     `patience`: seconds after which a connection that has not come so far is cut where it is. `chunked`: the gateway
     gets one to three bytes at a time. `linger`: seconds that the server's side outlives the cut, half open.
     """
 
     cuts: int
-    last: int
+    last: int = 0
     first: int = _HANDSHAKE
     ways: tuple[Way, ...] = TCP_WAYS
     patience: float = 1.5
@@ -57,7 +58,7 @@ class Plan:
     linger: float = 0.0
 
 
-CALM = Plan(0, _HANDSHAKE)
+CALM = Plan(0)
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -13,7 +13,10 @@ from support.chaos.cutter import Cutter, Plan
 from support.chaos.novnc import Engine, NoVnc, Wish
 from support.chaos.scenes import POINTER, Behind
 from support.programs import eventually
+from support.rfb_client.client import tcp_client, websocket_client
 from support.rfb_client.pixels import Colours
+from support.rfb_client.wire import Encoding, jpeg_quality
+from support.servers.address import Address
 
 CUTS = int(os.environ.get("CHAOS_CUTS", "0"))  # for each encoding; 0: a few, as part of all tests
 SEED = int(os.environ.get("CHAOS_SEED", "20250"))
@@ -21,6 +24,7 @@ SEED = int(os.environ.get("CHAOS_SEED", "20250"))
 # The clouds' budget is for those who pay for calls; what is cut every 200 ms needs more. It has tests of its own.
 RECONNECT = "[reconnect]\nper_minute = 100000\n"
 
+MORE = 1.3  # of a full picture: most cuts fall into the refresh of the cut before, some into what comes after it
 PER_CUT = 4.0  # seconds that a reconnect and its refresh may take on a machine that is busy with other things
 QUIET = 0.25  # seconds without a byte from the server: nothing is under way any more
 SETTLE = 15.0  # seconds until the frozen picture must be there; two servers refine JPEG after a while
@@ -51,8 +55,10 @@ class Trial:
 
     async def run(self, wish: Wish, plan: Plan) -> NoVnc:
         """Go through `plan`, freeze, compare; cut once more and compare that. The client stays open."""
-        self.cutter.follow(plan)
         await self.behind.thaw()
+        largest = max([await full_picture(server, wish) for server in self.cutter.targets])
+        plan = plan if plan.last else replace(plan, last=int(MORE * largest))
+        self.cutter.follow(plan)
         client = await self.engine.open(await self.gateway.address(self.console), wish)
         await client.mouse(*POINTER)
         try:
@@ -103,6 +109,18 @@ class Trial:
                     Image.fromarray(colours).save(self.artifacts / f"{name}.png")
             error.add_note(f"{wrong} pixels differ, {picture.shape} against {direct.shape}")
             raise
+
+
+async def full_picture(server: Address, wish: Wish) -> int:
+    """How many bytes a server sends for the whole screen."""
+    connect = tcp_client(server.host, server.port, password=server.password)
+    if server.scheme == "ws":
+        connect = websocket_client(server.url, password=server.password)
+    async with connect as client:
+        asked = wish.encodings if wish.encodings is not None else (Encoding.TIGHT, jpeg_quality(6))
+        await client.set_up([number for number in (*asked, Encoding.DESKTOP_SIZE) if number not in wish.without])
+        await client.cover()
+        return len(client.received)
 
 
 def difference(one: Colours, other: Colours) -> int:
