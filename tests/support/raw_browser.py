@@ -52,10 +52,11 @@ class RawBrowser:
         """One whole masked frame."""
         await self.write(header(opcode, len(payload), masked=True) + bytes(4) + payload)
 
-    async def read(self, count: int) -> bytes:
+    async def read(self, count: int, within: float = 20.0) -> bytes:
         """That many bytes of payload."""
-        while len(self.payload) < count:
-            self.payload += await self._data()
+        async with asyncio.timeout(within):
+            while len(self.payload) < count:
+                self.payload += await self._data()
         taken = bytes(self.payload[:count])
         del self.payload[:count]
         return taken
