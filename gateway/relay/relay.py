@@ -1,52 +1,119 @@
-"""The loop between the two legs: every byte of a session passes through the two methods below.
+"""The loop between the two legs: every byte of a session passes through the two methods at the end.
 
 Spans that ServerStream releases leave in the same call that read them: no queue, no task, no copy but of
 the one unfinished rectangle. Flow control is the legs': each pauses its peer while it cannot write.
+
+The browser's leg, the client's stream and their memory live as long as the session; the upstream's leg and
+the server's stream are replaced when the upstream is lost. In between `upstream` is None and the client's
+messages only change what is remembered.
 """
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Sequence
 
+from gateway.errors import GatewayError
 from gateway.relay.browser_leg import BrowserLeg
 from gateway.relay.leg import Span
 from gateway.relay.upstream_leg import UpstreamLeg
 from gateway.rfb.client_stream import ClientStream
+from gateway.rfb.held import HeldBudget
+from gateway.rfb.memory import Memory
+from gateway.rfb.policy import Policy
 from gateway.rfb.server_stream import ServerStream
+from gateway.rfb.splice.finish import finish
+from gateway.rfb.splice.joined import JoinedStream
+from gateway.rfb.splice.replay import replay
 
 
 class Relay:
-    """Two legs and the RFB stream in each direction."""
+    """A browser's leg, and the upstream that it is joined to for now, None between two.
 
-    def __init__(
-        self, browser: BrowserLeg, upstream: UpstreamLeg, server_stream: ServerStream, client_stream: ClientStream
-    ) -> None:
+    `payload_to_upstream`: bytes sent to all upstreams so far. `on_refreshed` is called once when the picture is whole
+    again after a splice.
+    """
+
+    def __init__(self, browser: BrowserLeg, server_init: bytes, budget: HeldBudget, policy: Policy) -> None:
         self.browser = browser
-        self.upstream = upstream
-        self.server_stream = server_stream
-        self.client_stream = client_stream
+        self.upstream: UpstreamLeg | None = None
+        self.memory = Memory(server_init)
+        self.server_stream = ServerStream(self.memory, budget, policy)
+        self.client_stream = ClientStream(self.memory, policy)
+        self.payload_to_upstream = 0
+        self._budget = budget
+        self._policy = policy
+        self.on_refreshed: Callable[[], object] | None = None
+        self._lost: asyncio.Future[GatewayError] = asyncio.get_running_loop().create_future()
 
-    def start(self, server_init: bytes, *, from_upstream: bytes, from_browser: bytes) -> None:
+    def start(self, upstream: UpstreamLeg, server_init: bytes, *, from_upstream: bytes, from_browser: bytes) -> None:
         """Send ServerInit, relay what came early on either side, and go on from there.
 
         Raises what the streams raise about those early bytes.
         """
         self.browser.send([server_init])
         self.browser.on_payload = self._from_browser
-        self.upstream.on_payload = self._from_upstream
-        self.browser.join(self.upstream)
+        self._attach(upstream)
         if from_upstream:
-            self._from_upstream([memoryview(from_upstream)])
+            self._from_upstream([from_upstream])
         if from_browser:
             self._from_browser([from_browser])
+
+    async def until_lost(self) -> GatewayError:
+        """Wait for the end of the upstream: the reason."""
+        return await self._lost
+
+    def lose(self) -> None:
+        """Let go of the upstream and finish what the browser has half of (rfb.md §5.1).
+
+        Raises UpstreamChanged if only that server could have finished it.
+        """
+        self.detach()
+        self.client_stream.suspend()
+        rest = finish(self.server_stream)
+        if rest:
+            self.browser.send(rest)
+
+    def splice(self, upstream: UpstreamLeg, server_init: bytes, *, from_upstream: bytes) -> None:
+        """Join a new upstream, whose handshake is over, to the browser (rfb.md §5.4)."""
+        self.server_stream = JoinedStream(self.memory, self._budget, self._policy, server_init)
+        self.client_stream.resume()
+        self._attach(upstream)
+        self.send_upstream(replay(self.memory, server_init))
+        if from_upstream:
+            self._from_upstream([from_upstream])
+
+    def detach(self) -> None:
+        """Part from the upstream, if there is one."""
+        upstream, self.upstream = self.upstream, None
+        if upstream is not None:
+            upstream.part()
+            upstream.close()
+
+    def send_upstream(self, messages: Sequence[Span]) -> None:
+        """Send whole messages of the gateway's own, or of the browser."""
+        if messages and self.upstream is not None:
+            before = self.upstream.payload_out
+            self.upstream.send(messages)
+            self.payload_to_upstream += self.upstream.payload_out - before
+
+    def _attach(self, upstream: UpstreamLeg) -> None:
+        self.upstream = upstream
+        self._lost = lost = asyncio.get_running_loop().create_future()
+        upstream.on_payload = self._from_upstream
+        self.browser.join(upstream)
+        upstream.report_end(lambda error: None if lost.done() else lost.set_result(error))
 
     def _from_upstream(self, spans: Sequence[Span]) -> None:
         released: list[Span] = []
         receive = self.server_stream.receive
         try:
             for span in spans:
-                receive(memoryview(span), released)
+                receive(span, released)
         finally:
             if released:  # what was whole before a fault belongs to the browser
                 self.browser.send(released)
+        if self.on_refreshed is not None and self.server_stream.refreshed:
+            on_refreshed, self.on_refreshed = self.on_refreshed, None
+            on_refreshed()
 
     def _from_browser(self, spans: Sequence[Span]) -> None:
         messages: list[Span] = []
@@ -55,5 +122,4 @@ class Relay:
             for span in spans:
                 receive(span, messages)
         finally:
-            if messages:
-                self.upstream.send(messages)
+            self.send_upstream(messages)
