@@ -33,6 +33,12 @@ async def stopped() -> None:
     await stop.wait()
 
 
+async def inspect(settings: Settings) -> None:
+    """Build all that `serve` would, and listen nowhere: raises ConfigurationError for what only building shows."""
+    async with providing(settings):
+        pass
+
+
 async def resolve(settings: Settings, provider: str, instance: str) -> str:
     """Ask `provider` for the address of `instance`: without its secrets. Raises a CloudError or ConfigurationError."""
     async with providing(settings) as providers:

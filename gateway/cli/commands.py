@@ -120,6 +120,9 @@ def check(
     if resolve is not None:
         typer.echo(_address(settings, resolve))
     else:
+        from gateway import app as gateway
+
+        run(gateway.inspect(settings))
         typer.echo(f"{config or 'environment'}: no faults")
 
 

@@ -9,7 +9,6 @@ that many bytes are.
 # ruff: noqa: ARG001  all measures have the signature of their table
 
 from collections.abc import Callable, Mapping
-from enum import StrEnum
 
 from gateway.errors import ProtocolViolation, TooBig
 from gateway.rfb.messages import FENCE_PAYLOAD_MAX, S32, U16, AudioRequest, ClientMessage, QemuClient
@@ -20,46 +19,6 @@ _GII_BIG_ENDIAN = 0x80
 
 ClientMeasure = Callable[[memoryview, int, int], int]
 """(view, at, limit) -> end. Raises ProtocolViolation, TooBig."""
-
-
-class Request(StrEnum):
-    """What a client asks for, by the name that it is counted under."""
-
-    SET_PIXEL_FORMAT = "set_pixel_format"
-    SET_ENCODINGS = "set_encodings"
-    UPDATE = "update"
-    KEY = "key"
-    QEMU_KEY = "qemu_key"
-    POINTER = "pointer"
-    CUT_TEXT = "cut_text"
-    CONTINUOUS_UPDATES = "continuous_updates"
-    FENCE = "fence"
-    XVP = "xvp"
-    SET_DESKTOP_SIZE = "set_desktop_size"
-    GII = "gii"
-    AUDIO = "audio"
-
-
-_REQUESTS: Mapping[int, Request] = {
-    ClientMessage.SET_PIXEL_FORMAT: Request.SET_PIXEL_FORMAT,
-    ClientMessage.SET_ENCODINGS: Request.SET_ENCODINGS,
-    ClientMessage.FRAMEBUFFER_UPDATE_REQUEST: Request.UPDATE,
-    ClientMessage.KEY_EVENT: Request.KEY,
-    ClientMessage.POINTER_EVENT: Request.POINTER,
-    ClientMessage.CUT_TEXT: Request.CUT_TEXT,
-    ClientMessage.ENABLE_CONTINUOUS_UPDATES: Request.CONTINUOUS_UPDATES,
-    ClientMessage.FENCE: Request.FENCE,
-    ClientMessage.XVP: Request.XVP,
-    ClientMessage.SET_DESKTOP_SIZE: Request.SET_DESKTOP_SIZE,
-    ClientMessage.GII: Request.GII,
-}
-
-
-def request_in(view: memoryview, at: int) -> Request:
-    """What the whole message at `at`, which has been measured, asks for."""
-    if view[at] == ClientMessage.QEMU:
-        return Request.QEMU_KEY if view[at + 1] == QemuClient.EXTENDED_KEY_EVENT else Request.AUDIO
-    return _REQUESTS[view[at]]
 
 
 def fixed(length: int) -> ClientMeasure:

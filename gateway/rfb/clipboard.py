@@ -30,6 +30,8 @@ def permitted(flags: int | None, *, sender_gives: bool, sender_takes: bool) -> b
     """
     if flags is None:
         return sender_gives
+    if flags & Flags.CAPS:  # the other actions are then those that the sender knows
+        return sender_gives or sender_takes
     if flags & _OFFERS and not sender_gives:
         return False
     if flags & _ASKS and not sender_takes:

@@ -61,9 +61,11 @@ class Framing:
         self._need = 0
         self._span = at
         limit = len(view)
-        while at < until and not self._need:
-            at = self._advance(view, at, limit, out)
-        self._flush(view, at, out)
+        try:
+            while at < until and not self._need:
+                at = self._advance(view, at, limit, out)
+        finally:  # what was whole before a fault may go on, too
+            self._flush(view, at, out)
         return at
 
     def _join(self, data: memoryview, out: Released) -> int:

@@ -7,7 +7,8 @@ stands inside a message to ServerStream, which lives only as long as one upstrea
 
 from collections import Counter
 from dataclasses import dataclass, field
-from enum import IntFlag, StrEnum, auto
+from enum import IntEnum, StrEnum, auto
+from struct import Struct
 
 from gateway.rfb.format_book import FormatBook
 from gateway.rfb.inflators import Inflator, Stream
@@ -15,11 +16,13 @@ from gateway.rfb.messages import FENCE_REQUEST
 from gateway.rfb.pixel_format import PixelFormat
 from gateway.rfb.server_init import ServerInit
 
+_POINTER_EVENT = Struct(">xBHH")
+
 KEYS_MAX = 256  # more than fingers, and than keys; what is pressed beyond is not remembered
 FENCES_MAX = 64  # a client has one or two open; what it asks beyond is forgotten, oldest first
 
 
-class Capability(IntFlag):
+class Capability(IntEnum):
     """What a server announces in mid-stream, and a client may use only then."""
 
     FENCE = auto()
@@ -74,11 +77,19 @@ class Keyboard:
 
 @dataclass(frozen=True, slots=True)
 class Pointer:
-    """The last PointerEvent. `buttons` has nine bits: seven of the plain mask, two of the extended one."""
+    """A PointerEvent. `buttons` has nine bits: seven of the plain mask, two of the extended one."""
 
     buttons: int
     x: int
     y: int
+
+    @classmethod
+    def parse(cls, message: bytes) -> "Pointer":
+        """The event in a message of 6 bytes, or of 7 with Extended Mouse Buttons."""
+        buttons, x, y = _POINTER_EVENT.unpack_from(message)
+        if len(message) > _POINTER_EVENT.size:
+            buttons = buttons & 0x7F | message[_POINTER_EVENT.size] << 7
+        return cls(buttons, x, y)
 
 
 @dataclass(slots=True)
@@ -132,7 +143,8 @@ class Memory:
     """One per browser connection, begun with the first ServerInit.
 
     `width`, `height`, `name`: as the client knows them now. `formats`: see FormatBook. `encodings_asked`: the client's
-    SetEncodings, None before the first; `encodings`: what the server was sent of it. `learned`: capabilities that the
+    SetEncodings, None before the first; `encodings`: what the server was sent of it.
+    `pointer_event`: the last one that went to the server, as it did. `learned`: capabilities that the
     client knows of; `offered`: those of the upstream of the moment. `continuous_updates`: the last
     EnableContinuousUpdates message. `desktop_size_asked`: a SetDesktopSize without an answer. `changed`, `oversized`,
     `dropped`: exceptions to "the server's own bytes", messages too large to hold, client messages withheld by type.
@@ -148,21 +160,26 @@ class Memory:
         self.encodings_asked: tuple[int, ...] | None = None
         self.encodings: tuple[int, ...] = ()
         self.keyboard = Keyboard()
-        self.pointer: Pointer | None = None
+        self.pointer_event: bytes | None = None
         self.continuous_updates: bytes | None = None
         self.desktop_size_asked: bytes | None = None
         self.audio = Audio()
         self.cursor: Cursor | None = None
         self.fences = Fences()
-        self.learned = Capability(0)
-        self.offered = Capability(0)
+        self.learned: set[Capability] = set()
+        self.offered: set[Capability] = set()
         self.clipboard_flags: int | None = None
         self.inflators: list[Inflator] = [Inflator() for _ in Stream]
         self.changed: Counter[Change] = Counter()
         self.oversized = 0
         self.dropped: Counter[str] = Counter()
 
+    @property
+    def pointer(self) -> Pointer | None:
+        """Where the pointer is and what it presses, None before its first event."""
+        return None if self.pointer_event is None else Pointer.parse(self.pointer_event)
+
     def offer(self, capability: Capability) -> None:
         """The upstream announces a capability, and the client hears it."""
-        self.offered |= capability
-        self.learned |= capability
+        self.offered.add(capability)
+        self.learned.add(capability)

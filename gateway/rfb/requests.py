@@ -1,17 +1,26 @@
-"""What client messages change as they pass: the session's memory, and sometimes themselves.
+"""What is to be known of each kind of client message: what it needs to pass, and what it changes as it does.
 
-Owns one effect for each message that has any. Called with whole messages that may pass. An effect returns the bytes
-that go to the upstream instead, possibly none, or None to let the message go as it is.
+Owns the table of rules, and the effects in it: on the session's memory, and sometimes on the message. An effect is
+called with a whole message that may pass; it returns the bytes that go to the upstream instead, possibly none, or None
+to let the message go as it is.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from struct import Struct
 
 from gateway.errors import ProtocolViolation
-from gateway.rfb.client_messages import Request
 from gateway.rfb.encodings import negotiable
-from gateway.rfb.memory import Capability, Memory, Pointer
-from gateway.rfb.messages import U16, AudioRequest, key_event, pointer_event, set_encodings
+from gateway.rfb.memory import Capability, Memory
+from gateway.rfb.messages import (
+    U16,
+    AudioRequest,
+    ClientMessage,
+    QemuClient,
+    key_event,
+    pointer_event,
+    set_encodings,
+)
 from gateway.rfb.pixel_format import PixelFormat
 
 Effect = Callable[[Memory, bytes], Sequence[bytes] | None]
@@ -20,6 +29,9 @@ _KEY = Struct(">xBxxI")
 _QEMU_KEY = Struct(">xxHII")
 _POINTER = Struct(">xBHH")
 _FENCE = Struct(">xxxxIB")
+
+# An enum's member costs more than all else about a pointer event in CPython 3.11, so those are read once.
+_QEMU_KEYS, _EXTENDED_MOUSE = Capability.QEMU_KEY, Capability.EXTENDED_MOUSE
 
 
 def set_pixel_format(memory: Memory, message: bytes) -> Sequence[bytes] | None:
@@ -63,7 +75,7 @@ def key(memory: Memory, message: bytes) -> None:
 def qemu_key(memory: Memory, message: bytes) -> Sequence[bytes] | None:
     """rfbproto, QEMU Extended Key Event; a plain KeyEvent for an upstream that did not offer it."""
     down, keysym, keycode = _QEMU_KEY.unpack(message)
-    if memory.offered & Capability.QEMU_KEY:
+    if _QEMU_KEYS in memory.offered:
         memory.keyboard.qemu_key(keycode, keysym, down=bool(down))
         return None
     if not keysym:
@@ -74,15 +86,11 @@ def qemu_key(memory: Memory, message: bytes) -> Sequence[bytes] | None:
 
 def pointer(memory: Memory, message: bytes) -> Sequence[bytes] | None:
     """RFC 6143 §7.5.5, and rfbproto, Extended Mouse Buttons; a plain one for an upstream that did not offer them."""
-    buttons, x, y = _POINTER.unpack_from(message)
-    if len(message) == _POINTER.size:
-        memory.pointer = Pointer(buttons, x, y)
+    if len(message) == _POINTER.size or _EXTENDED_MOUSE in memory.offered:
+        memory.pointer_event = message
         return None
-    if memory.offered & Capability.EXTENDED_MOUSE:
-        memory.pointer = Pointer(buttons & 0x7F | message[6] << 7, x, y)
-        return None
-    memory.pointer = Pointer(buttons & 0x7F, x, y)
-    return (pointer_event(buttons, x, y),)
+    memory.pointer_event = pointer_event(*_POINTER.unpack_from(message))
+    return (memory.pointer_event,)
 
 
 def continuous_updates(memory: Memory, message: bytes) -> None:
@@ -111,15 +119,41 @@ def audio(memory: Memory, message: bytes) -> None:
         memory.audio.enabled = operation == AudioRequest.ENABLE
 
 
-EFFECTS: Mapping[Request, Effect] = {
-    Request.SET_PIXEL_FORMAT: set_pixel_format,
-    Request.SET_ENCODINGS: rewrite_encodings,
-    Request.UPDATE: update_request,
-    Request.KEY: key,
-    Request.QEMU_KEY: qemu_key,
-    Request.POINTER: pointer,
-    Request.CONTINUOUS_UPDATES: continuous_updates,
-    Request.FENCE: fence,
-    Request.SET_DESKTOP_SIZE: desktop_size,
-    Request.AUDIO: audio,
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What is to be known of one kind of message.
+
+    `name`: what it is counted under. `effect`: None if it has none. `human`: only a person sends it. `control`,
+    `power`: rights that it needs. `offer`: the capability that the upstream must have announced; QEMU ends the
+    connection of a client that does not wait for it.
+    """
+
+    name: str
+    effect: Effect | None = None
+    human: bool = False
+    control: bool = False
+    power: bool = False
+    offer: Capability | None = None
+
+
+RULES: Mapping[int, Rule] = {
+    ClientMessage.SET_PIXEL_FORMAT: Rule("set_pixel_format", set_pixel_format),
+    ClientMessage.SET_ENCODINGS: Rule("set_encodings", rewrite_encodings),
+    ClientMessage.FRAMEBUFFER_UPDATE_REQUEST: Rule("update_request", update_request),
+    ClientMessage.KEY_EVENT: Rule("key", key, human=True, control=True),
+    ClientMessage.POINTER_EVENT: Rule("pointer", pointer, human=True, control=True),
+    ClientMessage.CUT_TEXT: Rule("cut_text", control=True),
+    ClientMessage.ENABLE_CONTINUOUS_UPDATES: Rule(
+        "continuous_updates", continuous_updates, offer=Capability.CONTINUOUS_UPDATES
+    ),
+    ClientMessage.FENCE: Rule("fence", fence, offer=Capability.FENCE),
+    ClientMessage.XVP: Rule("xvp", control=True, power=True, offer=Capability.XVP),
+    ClientMessage.SET_DESKTOP_SIZE: Rule("set_desktop_size", desktop_size, control=True, offer=Capability.DESKTOP_SIZE),
+    ClientMessage.GII: Rule("gii", offer=Capability.GII),
 }
+
+QEMU_RULES: Mapping[int, Rule] = {
+    QemuClient.EXTENDED_KEY_EVENT: Rule("qemu_key", qemu_key, human=True, control=True),
+    QemuClient.AUDIO: Rule("audio", audio, control=True, offer=Capability.AUDIO),
+}
+"""By submessage of ClientMessage.QEMU. Its key events need no offer: without one they become plain."""

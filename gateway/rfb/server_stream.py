@@ -21,6 +21,7 @@ from gateway.rfb.standing import Inside
 from gateway.rfb.updates import UpdateFraming
 
 _FENCE = Struct(">BxxxIB")
+_FRAMEBUFFER_UPDATE = int(ServerMessage.FRAMEBUFFER_UPDATE)
 
 
 class ServerStream(UpdateFraming):
@@ -34,7 +35,7 @@ class ServerStream(UpdateFraming):
 
     def _message(self, view: memoryview, at: int, limit: int, out: Released) -> int:
         kind = view[at]
-        if kind == ServerMessage.FRAMEBUFFER_UPDATE:
+        if kind == _FRAMEBUFFER_UPDATE:
             return self._begin_update(view, at, limit, out)
         measure = MEASURES.get(kind)
         if measure is None:

@@ -12,7 +12,7 @@ class Inside(IntEnum):
 
     MESSAGE = 0
     """Nothing yet: a message begins."""
-    UPDATE = 1
+    RECTANGLE = 1
     """A FramebufferUpdate: a rectangle begins."""
     BULK = 2
     """Something that is released as it comes."""

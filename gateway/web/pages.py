@@ -63,7 +63,8 @@ class Pages:
         file = self._files.get(name)
         if file is None or name.endswith(".html"):
             raise Refused(NOT_FOUND)
-        headers = {"Cache-Control": "no-cache", "ETag": file.etag}
+        # Code without secrets, the same for everybody: pages of other origins import client.js.
+        headers = {"Cache-Control": "no-cache", "ETag": file.etag, "Access-Control-Allow-Origin": "*"}
         if request.headers.get("If-None-Match") == file.etag:
             return web.Response(status=304, headers=headers)
         charset = "utf-8" if file.content_type.startswith("text/") else None
@@ -74,7 +75,8 @@ def _built() -> list[tuple[str, File]]:
     root = resources.files("gateway.web").joinpath("static")
     if not root.is_dir():
         return []
-    return [(entry.name, _file(entry.name, entry.read_bytes())) for entry in root.iterdir() if entry.is_file()]
+    files = [entry for entry in root.iterdir() if entry.is_file() and not entry.name.startswith(".")]
+    return [(entry.name, _file(entry.name, entry.read_bytes())) for entry in files]
 
 
 def _file(name: str, body: bytes) -> File:

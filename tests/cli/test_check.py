@@ -141,3 +141,23 @@ def test_help_names_the_options(command):
     assert all(option in command("demo", "--help").out for option in ("--host", "--port", "--cut-every"))
     assert "--config" in command("serve", "--help").out
     assert all(option in command("check", "--help").out for option in ("--config", "--resolve"))
+
+
+def test_faults_that_only_building_shows_are_told_too(command, tmp_path: Path):
+    file = tmp_path / "gateway.toml"
+    file.write_text(
+        """
+[access]
+mode = "open"
+[credentials.none]
+source = "env"
+prefix = "NOBODY_SET_"
+[providers.hangzhou]
+type = "alibaba"
+region = "cn-hangzhou"
+credentials = "none"
+"""
+    )
+    done = command("check", "--config", file)
+    assert done.code == 2
+    assert "credentials.none" in done.err

@@ -19,7 +19,7 @@ PROVIDER = "lab"
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """A running gateway with one static provider, `lab`, in open mode."""
+    """A running gateway with one static provider, `lab`, in open mode; another's consoles are PROVIDER/INSTANCE."""
 
     process: Program
     port: int
@@ -27,16 +27,20 @@ class Gateway:
 
     async def ticket(self, console: str) -> str:
         """A one-time WebSocket ticket, as the console page gets it."""
-        url = f"http://{LOOPBACK}:{self.port}/grant/{PROVIDER}/{console}"
+        url = f"http://{LOOPBACK}:{self.port}/grant/{_path(console)}"
         async with aiohttp.ClientSession() as session, session.post(url) as response:
             body = await response.json()
             assert response.status == 200, body
             ticket: str = body["ticket"]
             return ticket
 
+    async def target(self, console: str) -> str:
+        """Path and query that open the console once."""
+        return f"/ws/{PROVIDER}/{console}?ticket={await self.ticket(console)}"
+
     async def address(self, console: str) -> str:
-        """A WebSocket address that opens the console once."""
-        return f"ws://{LOOPBACK}:{self.port}/ws/{PROVIDER}/{console}?ticket={await self.ticket(console)}"
+        """The same as a WebSocket address."""
+        return f"ws://{LOOPBACK}:{self.port}{await self.target(console)}"
 
     @contextlib.asynccontextmanager
     async def client(self, console: str) -> AsyncIterator[RfbClient]:
@@ -110,6 +114,10 @@ async def gateway(
 
     async with running("gateway", argv, logs=logs, ready=ready, env=env, cwd=ROOT) as process:
         yield Gateway(process, port, admin_port)
+
+
+def _path(console: str) -> str:
+    return console if "/" in console else f"{PROVIDER}/{console}"
 
 
 async def _ready(port: int) -> bool:

@@ -1,17 +1,20 @@
 """One Chromium for all tests of the page; a stub of the gateway and a tab for each."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
 from support.components import needs
 from support.gateway_stub import STATIC, GatewayStub
 
+HERE = Path(__file__).parent
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Everything that takes a tab needs the browser, and runs in the browser's loop."""
     for item in items:
-        if "browser" in getattr(item, "fixturenames", ()):
+        if item.path.parent == HERE and "browser" in getattr(item, "fixturenames", ()):
             item.add_marker(needs("chromium", "playwright"))
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 

@@ -1,6 +1,6 @@
 """What is around the picture: keys, text, clipboard, size, view only."""
 
-from support.gateway_stub import RIGHTS
+from support.gateway_stub import RIGHTS, End
 from support.page import state
 from support.programs import eventually
 
@@ -70,8 +70,6 @@ async def test_typing_stops_when_the_connection_is_lost(stub, page):
     await page.fill("#text-area", "x" * 2000)
     await page.click("#text-type")
     await eventually(lambda: len(stub.keys) > 4)
-    from support.gateway_stub import End
-
     await stub.end_all(End(4410, "ended_by_admin"))
     await state(page, "ended")
     await page.wait_for_function("() => document.getElementById('text-note').textContent.startsWith('Stopped after')")
@@ -138,6 +136,26 @@ async def test_the_picture_is_the_servers(stub, page):
     await connected(stub, page)
     pixel = "[...document.querySelector('#screen canvas').getContext('2d').getImageData(160, 100, 1, 1).data]"
     await page.wait_for_function(f"() => {pixel}.join() === '48,96,144,255'")
+
+
+async def test_the_keyboard_leads_out_of_the_picture_and_leaves_no_key_down(stub, page):
+    await connected(stub, page)
+    await page.keyboard.press("Tab")
+    await page.keyboard.press("Control+Alt+Shift")
+    await page.wait_for_function("() => document.activeElement.id === 'ctrl-alt-del'")
+    await eventually(lambda: len(stub.keys) == 8)
+    assert {key for down, key in stub.keys if down} == {TAB, CONTROL, ALT, SHIFT}
+    assert sorted(key for down, key in stub.keys if down) == sorted(key for down, key in stub.keys if not down)
+
+
+async def test_what_happens_is_announced(stub, page):
+    await connected(stub, page)
+    announced = page.locator("#announce")
+    assert await announced.get_attribute("aria-live") == "polite"
+    assert await announced.inner_text() == "Connected"
+    await stub.end_all(End(4410, "ended_by_admin"))
+    await state(page, "ended")
+    assert "administrator" in await announced.inner_text()
 
 
 async def test_full_screen(stub, page):

@@ -120,6 +120,7 @@ function wireTools({ screen, panel, keys, lookup }) {
   click(elements.leave, () => connection.close());
   wireScale(screen);
   wireFullScreen(screen);
+  wireLeaving();
   for (const [target, type] of [[window, "online"], [document, "visibilitychange"]]) {
     target.addEventListener(type, () => document.hidden || connection.hurry());
   }
@@ -162,5 +163,26 @@ function wireFullScreen(screen) {
     screen.focus();
   });
 }
+
+/**
+ * The picture takes every key, Tab, too. Ctrl, Alt and Shift, pressed together and released, lead out of it to the
+ * tools. Only when all are up: the machine must not be left with a key down.
+ */
+function wireLeaving() {
+  let armed = false;
+  const leaving = ({ type, ctrlKey, altKey, shiftKey, key }) => {
+    if (type === "keydown") armed = ctrlKey && altKey && shiftKey && ["Control", "Alt", "Shift"].includes(key);
+    else if (armed && !ctrlKey && !altKey && !shiftKey) {
+      armed = false;
+      setTimeout(() => elements.tools.querySelector("button:not(:disabled)").focus()); // after noVNC saw it, too
+    }
+  };
+  for (const type of ["keydown", "keyup"]) elements.screen.addEventListener(type, leaving, { capture: true });
+}
+
+/** An on-screen keyboard that covers the page (iOS) instead of shrinking it: make the page what is left. */
+window.visualViewport?.addEventListener("resize", ({ target }) => {
+  if (target.scale === 1) document.body.style.height = `${target.height}px`;
+});
 
 open().catch(() => card.failed("This page could not be loaded completely. Reload it."));

@@ -3,13 +3,13 @@
 const response = await fetch(new URL("../consoles", import.meta.url), { cache: "no-store" }).catch(() => null);
 const { consoles = [] } = response?.ok ? await response.json() : {};
 
-for (const console of consoles) {
+for (const name of consoles) {
   const link = document.createElement("a");
-  link.href = new URL(`../console/${console.split("/").map(encodeURIComponent).join("/")}`, import.meta.url);
-  const [provider, instance] = console.split("/");
-  const name = document.createElement("b");
-  name.textContent = instance;
-  link.append(name, provider);
+  link.href = new URL(`../console/${name.split("/").map(encodeURIComponent).join("/")}`, import.meta.url);
+  const [provider, instance] = name.split("/");
+  const label = document.createElement("b");
+  label.textContent = instance;
+  link.append(label, provider);
   const item = document.createElement("li");
   item.append(link);
   document.getElementById("consoles").append(item);

@@ -20,8 +20,11 @@ export class Screen {
 
   /** Follow `socket`, which is still connecting. `rights` are those of the grant. */
   attach(socket, rights) {
-    socket.addEventListener("close", () => this.#keepLastFrame()); // before noVNC takes its canvas away
+    let canvas = null;
+    // Registered before noVNC's own, which takes the canvas away.
+    socket.addEventListener("close", () => this.#rfb === rfb && this.#keep(canvas));
     const rfb = new this.RFB(this.target, socket, { shared: true });
+    canvas = this.target.lastElementChild.querySelector("canvas");
     rfb.background = BACKGROUND;
     rfb.viewOnly = !rights.control;
     rfb.showDotCursor = true; // a machine without a cursor picture would leave the user with none
@@ -74,9 +77,9 @@ export class Screen {
     if (!rfb.viewOnly && document.activeElement === document.body) this.focus();
   }
 
-  #keepLastFrame() {
-    const canvas = this.target.querySelector("canvas");
-    if (!canvas?.width || !canvas.height) return;
+  /** Keep the last frame of `canvas` to be seen while there is no connection. */
+  #keep(canvas) {
+    if (!canvas.width || !canvas.height) return;
     this.last.width = canvas.width;
     this.last.height = canvas.height;
     this.last.getContext("2d").drawImage(canvas, 0, 0);

@@ -76,6 +76,7 @@ export class StatusCard {
     clearInterval(this.#countdown);
     document.body.dataset.state = state;
     this.e.cardTitle.textContent = title;
+    this.e.announce.textContent = title;
     this.#note("");
     for (const part of [this.e.steps, this.e.cardAgain, this.e.cardButton, this.e.cardFacts]) part.hidden = true;
   }
@@ -88,6 +89,6 @@ export class StatusCard {
   #button(label) {
     this.e.cardButton.hidden = !label;
     this.e.cardButton.textContent = label ?? "";
-    if (label) this.e.cardButton.focus();
+    // never focused by itself: what the user was typing must not press it
   }
 }

@@ -11,8 +11,8 @@ _RESTARTS = range(0xD0, 0xD8)
 # Any number of fill bytes may come before a marker (T.81 B.1.1.2).
 _FILL = re.compile(rb"\xff*")
 
-# A marker in entropy-coded data: neither a stuffed zero nor a restart.
-_MARKER = re.compile(rb"\xff+[^\x00\xd0-\xd7\xff]")
+# A marker in entropy-coded data, without its fill bytes: neither a stuffed zero nor a restart.
+_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
 
 class Image:
@@ -28,19 +28,22 @@ class Image:
     def advance(self, view: memoryview, begin: int, limit: int) -> bool:
         """Walk on in view[begin:limit], where the image's first byte is, or was, at `begin`.
 
-        True if something more may be found when there are more bytes; False when it is done. A byte where a marker
-        must be and is not: False, and not done.
+        False if a byte is no marker where there must be one: this is no JPEG.
         """
         at = begin + self.walked
-        going = True
-        while going and not self.done:
-            end = self._skip_scan(view, at, limit) if self._in_scan else self._segment(view, at, limit)
+        while not self.done:
+            if self._in_scan:
+                at = self._skip_scan(view, at, limit)
+                if self._in_scan:
+                    break
+            end = self._segment(view, at, limit)
             if end < 0:
                 return False
-            going = end > at
+            if end == at:
+                break
             at = end
         self.walked = at - begin
-        return not self.done
+        return True
 
     def _skip_scan(self, view: memoryview, at: int, limit: int) -> int:
         """Where the marker that ends the entropy-coded data begins, or what is sure to be data ends."""

@@ -22,6 +22,7 @@ from gateway.simulator.desktop.viewer import Viewer
 
 SUBPROTOCOL = "binary"
 LARGEST = 1024 * 1024  # bytes of a message from a client: more than any that RFB has, but for a huge paste
+FRAME = 64 * 1024  # bytes of a message to a client: what websockify reads at once
 LONGEST_WATCH = 60  # seconds that a timer may outlive its connection
 GARBAGE = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"
 RST = struct.pack("ii", 1, 0)  # SO_LINGER on, for no time: closing then resets
@@ -96,7 +97,8 @@ class Connection:
                 return b""
 
     async def send(self, data: bytes) -> None:
-        await self._ws.send_bytes(data)
+        for at in range(0, len(data), FRAME):
+            await self._ws.send_bytes(data[at : at + FRAME])
 
     def _heard(self) -> None:
         self._unjudged = False
@@ -122,13 +124,13 @@ class Connection:
 
 
 class Proxy:
-    """Takes upgrades for addresses that were issued, and shows the desktop behind."""
+    """Takes upgrades for addresses that were issued, and shows the desktop behind. `budget`: of dials, None for any."""
 
     def __init__(self, rules: Rules, addresses: Addresses, budget: Budget | None) -> None:
         self.rules = rules
         self.counts = Counts()
         self._addresses = addresses
-        self._budget = budget
+        self.budget = budget
         self._live: dict[Connection, Instance] = {}
 
     async def serve(self, request: web.Request, token: str | None) -> web.StreamResponse:
@@ -174,7 +176,7 @@ class Proxy:
             return instance
         if instance.state is not State.RUNNING:
             return "state"
-        if self._budget is not None and self._budget.spend(instance.id, _now()):
+        if self.budget is not None and self.budget.spend(instance.id, _now()):
             return "budget"
         return instance
 

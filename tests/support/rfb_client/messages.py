@@ -35,6 +35,11 @@ def cut_text(text: str) -> bytes:
     return struct.pack(">B3xi", ClientMessage.CLIENT_CUT_TEXT, len(data)) + data
 
 
+def extended_cut_text(flags: int, data: bytes = b"") -> bytes:
+    """A message of the Extended Clipboard: its length is sent negative."""
+    return struct.pack(">B3xiI", ClientMessage.CLIENT_CUT_TEXT, -4 - len(data), flags) + data
+
+
 def continuous_updates(x: int, y: int, width: int, height: int, *, enable: bool) -> bytes:
     return struct.pack(">BBHHHH", ClientMessage.ENABLE_CONTINUOUS_UPDATES, enable, x, y, width, height)
 

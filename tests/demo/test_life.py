@@ -1,0 +1,102 @@
+"""How the demo begins and ends, and what its user is told: on the terminal and in the browser."""
+
+import signal
+import socket
+from pathlib import Path
+
+import aiohttp
+from playwright.async_api import Page
+from support.demo import Demo
+from support.demo import demo as run_demo
+from support.desktop_reading import PROMPT, Reading
+from support.desktop_server import DesktopServer
+from support.gateway import PROVIDER, gateway
+from support.page import state, title
+from support.programs import LOOPBACK, eventually, free_port
+
+from gateway.simulator.desktop.desktop import Desktop
+
+
+async def test_another_port_is_taken_where_the_wanted_one_is_in_use(artifacts: Path):
+    with socket.create_server((LOOPBACK, 0)) as taken:
+        port = taken.getsockname()[1]
+        async with run_demo("--port", port, logs=artifacts) as demo:
+            assert demo.port != port
+            first = demo.program.output().splitlines()[0]
+            assert first == f"Port {port} is in use: the demo is on {demo.port} instead."
+            async with aiohttp.ClientSession() as http, http.get(demo.alibaba) as answer:
+                assert answer.status == 200
+
+
+async def test_ctrl_c_ends_it_without_a_word(artifacts: Path):
+    async with run_demo("--port", 0, logs=artifacts) as demo:
+        before = demo.program.output()
+        demo.program.signal(signal.SIGINT)
+        assert await demo.program.wait_exit() == 0
+        assert demo.program.output() == before
+
+
+async def test_the_end_of_the_gateway_is_told_and_a_new_one_is_found(page: Page, artifacts: Path):
+    port = free_port()
+    async with run_demo("--port", port, logs=artifacts / "first") as demo:
+        await page.goto(demo.huawei)
+        await state(page, "connected")
+        await page.keyboard.type("echo gone")
+        await Reading(page).shows(f"{PROMPT} echo gone▮")
+        demo.program.signal(signal.SIGTERM)
+        await state(page, "waiting")
+        assert await title(page) == "The gateway is being restarted."
+        assert await page.is_visible("#last"), "the last picture stays"
+        assert await demo.program.wait_exit() == 0
+    async with run_demo("--port", port, logs=artifacts / "second"):
+        await state(page, "connected")
+        await Reading(page).shows(f"{PROMPT} ▮")
+        assert await page.is_hidden("#last")
+
+
+async def test_leaving_is_an_end_of_its_own(demo: Demo, page: Page):
+    await page.goto(demo.huawei)
+    await state(page, "connected")
+    await page.click("#leave")
+    await state(page, "ended")
+    assert await title(page) == "The console was closed."
+
+
+async def test_a_console_that_was_mistyped(demo: Demo, page: Page):
+    for address, said in {
+        f"{demo.huawei}x": "There is no such machine.",
+        f"{demo.base}/console/nowhere/vm": "There is no such machine.",
+        f"{demo.base}/console/hangzhou/i-bp1stopped00000000a": "The machine is not running, or not ready yet.",
+        f"{demo.base}/console/hangzhou/-": "This is not the address of a console.",
+    }.items():
+        await page.goto(address)
+        await state(page, "ended", "waiting")
+        assert await title(page) == said
+
+
+async def test_the_landing_page_leads_to_static_consoles(page: Page, artifacts: Path):
+    server = DesktopServer(Desktop("vm-on-the-shelf"))
+    consoles = {"desktop": f"tcp://{LOOPBACK}:{await server.listen()}", "other": f"tcp://{LOOPBACK}:1"}
+    try:
+        async with gateway(consoles, logs=artifacts) as running:
+            await page.goto(f"http://{LOOPBACK}:{running.port}/")
+            links = page.locator("#consoles a")
+            await links.first.wait_for()
+            assert [await link.inner_text() for link in await links.all()] == [
+                f"desktop\n{PROVIDER}",
+                f"other\n{PROVIDER}",
+            ]
+            await links.first.click()
+            await state(page, "connected")
+            await page.keyboard.type("echo found")
+            await Reading(page).shows(f"{PROMPT} echo found▮")
+            await page.close()
+            await eventually(lambda: not server.desktop.viewers)
+    finally:
+        for listening in server.servers:
+            await listening.stop()
+
+
+async def test_the_demo_has_its_landing_page(demo: Demo, page: Page):
+    await page.goto(demo.base)
+    assert await page.inner_text("h1") == "vnc-gateway"
