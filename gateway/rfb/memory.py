@@ -142,12 +142,18 @@ class Cursor:
 class Memory:
     """One per browser connection, begun with the first ServerInit.
 
-    `width`, `height`, `name`: as the client knows them now. `formats`: see FormatBook. `encodings_asked`: the client's
-    SetEncodings, None before the first; `encodings`: what the server was sent of it.
-    `pointer_event`: the last one that went to the server, as it did. `learned`: capabilities that the
-    client knows of; `offered`: those of the upstream of the moment. `continuous_updates`: the last
-    EnableContinuousUpdates message. `desktop_size_asked`: a SetDesktopSize without an answer. `changed`, `oversized`,
-    `dropped`: exceptions to "the server's own bytes", messages too large to hold, client messages withheld by type.
+    What the client knows: `width`, `height`, `name`, `cursor`, `learned` (capabilities that it was ever told of),
+    `inflators` (what its zlib streams were fed), `clipboard_flags` (of the last extended capabilities).
+
+    What the client asked for: `formats`, `pixel_format_set` (at least once), `encodings_asked` (None before the first
+    SetEncodings) and `encodings` (what the server was sent of it), `keyboard`, `pointer_event` (the last, as it was
+    sent), `continuous_updates` (the last EnableContinuousUpdates), `desktop_size_asked` (a SetDesktopSize without an
+    answer), `audio`.
+
+    About the upstream of the moment: `offered` (capabilities), `fences`.
+
+    Counted: `changed` (exceptions to "the server's own bytes"), `oversized` (messages too large to hold), `dropped`
+    (client messages withheld, by name).
     """
 
     def __init__(self, server_init: bytes) -> None:

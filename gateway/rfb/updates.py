@@ -32,7 +32,7 @@ EMPTY_RAW = bytes(HEADER.size)
 
 _UPDATE = Struct(">BxH")
 
-# An enum's member costs 0.1 µs each time in CPython 3.11, as much as unpacking a header: the frequent ones are read once.
+# An enum's member costs 0.1 µs each time in CPython 3.11, as much as unpacking a header: those in use are read once.
 _TIGHT, _TIGHT_PNG, _HEXTILE, _JPEG = Encoding.TIGHT, Encoding.TIGHT_PNG, Encoding.HEXTILE, Encoding.JPEG
 _RAW, _LAST_RECT = Encoding.RAW, Encoding.LAST_RECT
 _MESSAGE, _RECTANGLE, _BULK, _DROPPED, _TILES, _IMAGE = Inside

@@ -60,6 +60,11 @@ async def test_leaving_is_an_end_of_its_own(demo: Demo, page: Page):
     await page.click("#leave")
     await state(page, "ended")
     assert await title(page) == "The console was closed."
+    for tool in ("#ctrl-alt-del", "#keys-toggle", "#leave"):
+        assert await page.is_disabled(tool)
+    await page.click("#text-toggle")
+    for tool in ("#text-type", "#text-send"):
+        assert await page.is_disabled(tool), "nothing is said to be typed that nobody gets"
 
 
 async def test_a_console_that_was_mistyped(demo: Demo, page: Page):

@@ -90,3 +90,16 @@ async def test_the_machine_may_take_the_phones_shape(demo: Demo, phone: Page):
     await phone.tap("#keyboard-toggle")
     await phone.keyboard.insert_text("date")
     await reading.shows(f"{PROMPT} date▮")
+
+
+async def test_every_tool_is_within_reach_on_the_narrowest_phone(demo: Demo, phone: Page):
+    await opened(phone, demo.huawei)
+    await phone.set_viewport_size({"width": 320, "height": 560})
+    await phone.select_option("#scale", "actual")  # brings one more tool
+    await phone.locator("#pan").wait_for()
+    for tool in await phone.locator(".tools button:visible, .tools select").all():
+        box = await tool.bounding_box()
+        assert box is not None
+        assert box["width"] >= 32
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 320

@@ -128,3 +128,15 @@ async def test_calls_may_be_dropped_or_never_answered(client, simulator):
     simulator.alibaba.fault = ApiFault.SILENT
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(client.alibaba(**ASK), 0.2)
+
+
+@pytest.mark.parametrize("header", ["Authorization", "x-acs-date", "X-Sdk-Date", "Host"])
+async def test_a_request_of_garbage_is_refused_like_any_other(simulator, header):
+    for path in ("/?a=\xff&=%zz", f"/v1/p/cloudservers/{huawei.RUNNING}/remote_console"):
+        head = f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: ACS3-HMAC-SHA256 Credential=a\xff,,=\r\n"
+        head += f"Content-Length: 2\r\nConnection: close\r\n{header}: \xfe\xff\r\n\r\n\xff\xff"
+        reader, writer = await asyncio.open_connection("127.0.0.1", simulator.port)
+        writer.write(head.encode("latin-1"))
+        answer = await asyncio.wait_for(reader.read(), 5)
+        writer.close()
+        assert answer.startswith((b"HTTP/1.1 4", b"HTTP/1.0 4"))

@@ -1,6 +1,6 @@
 """A viewer that applies what Damage tells it has the canvas's picture, whatever was drawn in whatever order."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.simulator.desktop.canvas import Canvas
@@ -49,6 +49,7 @@ def show(damage: Damage, source: Canvas, viewer: Canvas, area: Rect) -> None:
         viewer.rows(rect.x, rect.y, [data[at : at + row] for at in range(0, len(data), row)])
 
 
+@settings(deadline=None)
 @given(st.lists(st.one_of(fills, scrolls, takes), max_size=60), st.booleans())
 def test_the_viewer_ends_with_the_same_picture(steps, copies):
     recorder = Recorder(copies=copies)

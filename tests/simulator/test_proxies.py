@@ -11,7 +11,7 @@ from support.rfb_client import messages
 from gateway.simulator.clouds import alibaba, huawei
 from gateway.simulator.clouds.faults import Cut, DialFault
 from gateway.simulator.clouds.instances import State
-from gateway.simulator.clouds.limits import Budget, IdleCounts, Times
+from gateway.simulator.clouds.limits import Budget, IdleCounts
 from gateway.simulator.simulator import Simulator
 
 DROPPED = (websockets.ConnectionClosedError, websockets.InvalidMessage, ConnectionError, EOFError)
@@ -229,7 +229,7 @@ async def open_rfb(url: str):
 
 KEEPALIVES = {
     "ping": None,
-    "request": messages.update_request(0, 0, 800, 600, incremental=True),
+    "request": messages.update_request(0, 0, 1, 1, incremental=True),
     "key": messages.key(0xFF14, down=False),
 }
 LIVES = {"rfb": {"request", "key"}, "input": {"key"}, "any": {"ping", "request", "key"}}
@@ -238,23 +238,33 @@ LIVES = {"rfb": {"request", "key"}, "input": {"key"}, "any": {"ping", "request",
 @pytest.mark.parametrize("counts", LIVES)
 @pytest.mark.parametrize("what", KEEPALIVES)
 async def test_idleness_is_counted_as_told(http, counts, what):
-    async with Simulator(times=Times(idle=0.4), idle_counts=IdleCounts(counts)) as simulator:
+    async with Simulator(idle_counts=IdleCounts(counts)) as simulator:
         simulator.freeze()
+        proxy = simulator.huawei.proxy
         connection = await open_rfb(await CloudClient(simulator, http).address(simulator.huawei, huawei.RUNNING))
-        alive = True
-        for _ in range(8):
-            await asyncio.sleep(0.1)
-            try:
-                if KEEPALIVES[what] is None:
-                    await connection.ping()
-                else:
-                    await connection.send(KEEPALIVES[what])
-            except websockets.ConnectionClosed:
-                alive = False
-                break
-        assert alive == (what in LIVES[counts])
-        assert simulator.huawei.proxy.counts.idle_cuts == (0 if alive else 1)
+        await worked_off(connection)
+        (deadline,) = proxy.idle_deadlines()
+        if KEEPALIVES[what] is not None:
+            await connection.send(KEEPALIVES[what])
+        await worked_off(connection)
+        assert (proxy.idle_deadlines() > [deadline]) == (what in LIVES[counts])
         await connection.close()
+
+
+async def worked_off(connection) -> None:
+    """Wait until the proxy has seen all that was sent: it answers pings in their turn."""
+    await asyncio.wait_for(await connection.ping(), 5)
+
+
+@pytest.mark.parametrize("leave", list(Cut))
+async def test_an_idle_connection_is_cut(http, leave):
+    async with Simulator(time_scale=1000) as simulator:
+        assert simulator.times.idle == 0.3
+        simulator.huawei.proxy.rules.leave = leave
+        connection = await open_rfb(await CloudClient(simulator, http).address(simulator.huawei, huawei.RUNNING))
+        with pytest.raises(websockets.ConnectionClosed):
+            await asyncio.wait_for(connection.recv(), 5)
+        assert simulator.huawei.proxy.counts.idle_cuts == 1
 
 
 @pytest.mark.parametrize("no_pong", [False, True])

@@ -36,7 +36,7 @@ class Gateway:
 
     async def target(self, console: str) -> str:
         """Path and query that open the console once."""
-        return f"/ws/{PROVIDER}/{console}?ticket={await self.ticket(console)}"
+        return f"/ws/{_path(console)}?ticket={await self.ticket(console)}"
 
     async def address(self, console: str) -> str:
         """The same as a WebSocket address."""

@@ -133,6 +133,15 @@ def _unmasked(data: bytes, mask: bytes) -> bytes:
     return (int.from_bytes(data, "big") ^ int.from_bytes(key, "big")).to_bytes(len(data), "big")
 
 
+def after_client_init(from_server: bytes, from_client: bytes) -> bytes:
+    """What a client sent after ClientInit, given both directions of a connection from its beginning."""
+    if from_client[:12] == b"RFB 003.003\n":
+        chosen, at = from_server[15], 12
+    else:
+        chosen, at = from_client[12], 13
+    return from_client[at + (16 if chosen == _VNC_AUTH else 0) + 1 :]
+
+
 def after_server_init(from_server: bytes, from_client: bytes) -> bytes:
     """What a server sent after ServerInit, given both directions of a connection from its beginning."""
     version, at = from_client[:12], 12

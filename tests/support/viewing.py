@@ -16,7 +16,7 @@ from support.rfb_client.decoder import Decoder
 from support.rfb_client.pixels import Colours
 from support.rfb_client.wire import RGB888, Encoding, PixelFormat, jpeg_quality
 from support.servers.address import Address
-from support.tap import Tap, after_server_init, websocket_payload
+from support.tap import Tap, after_client_init, after_server_init, websocket_payload
 
 E = Encoding
 
@@ -65,16 +65,27 @@ class Stage:
 
     def sent(self) -> bytes:
         """What the server has sent after ServerInit on its newest connection through the tap."""
+        return after_server_init(*self._streams())
+
+    def heard(self) -> bytes:
+        """What it has received there after ClientInit."""
+        return after_client_init(*self._streams())
+
+    def _streams(self) -> tuple[bytes, bytes]:
         connection = self.tap.connections[-1]
         streams = (bytes(connection.from_server), bytes(connection.from_client))
         if self.tap.address.scheme == "ws":
-            return after_server_init(*map(websocket_payload, streams))
-        return after_server_init(*streams)
+            return websocket_payload(streams[0]), websocket_payload(streams[1])
+        return streams
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """How it ended: our picture, the independent one, and both byte streams, each with what its decoder made of it."""
+    """How it ended: our picture, the independent one, and both byte streams, each with what its decoder made of it.
+
+    `asked` is what the browser sent after ClientInit, `heard` what the server got of it: the encodings of a `Wish` are
+    all kept by the gateway, so nothing of it is rewritten.
+    """
 
     picture: Colours
     direct: Colours
@@ -82,6 +93,8 @@ class View:
     server: bytes
     browser_decoder: Decoder
     server_decoder: Decoder
+    asked: bytes
+    heard: bytes
 
     def encodings(self) -> set[int]:
         """Those that carried pixels or told something."""
@@ -100,6 +113,7 @@ class View:
         self.save(artifacts)
         problem = self.difference()
         assert problem is None, problem
+        assert self.heard == self.asked, "the server has not got what the browser sent"
         decoded = self.server_decoder.framebuffer.colours
         assert (self.picture == decoded).all(), "not what the server's own bytes decode to"
         if not lossy:
@@ -135,7 +149,8 @@ async def view(gateway: Gateway, console: str, stage: Stage, wish: Wish, *, seco
             pixel_format=wish.pixel_format,
             pointer=stage.pointer,
         )
-        return View(picture, direct, bytes(client.received), server, client.decoder, _decoded(client, server))
+        streams = (bytes(client.received), server, client.decoder, _decoded(client, server))
+        return View(picture, direct, *streams, bytes(client.sent), stage.heard())
 
 
 async def _all_sent(stage: Stage, client: RfbClient) -> bytes:

@@ -7,7 +7,7 @@ from support import recordings
 from support.promise import difference
 from support.rfb_client.decoder import Decoder, Message
 from support.rfb_client.wire import RGB888
-from support.tap import after_server_init, websocket_payload
+from support.tap import after_client_init, after_server_init, websocket_payload
 
 EMPTY_UPDATE = bytes(4)
 FILLER = bytes.fromhex("00000001") + bytes(12)
@@ -78,6 +78,7 @@ def test_frames_come_off_a_recorded_direction() -> None:
         (b"RFB 003.003\n\0\0\0\x02" + bytes(16) + bytes(4), b"RFB 003.003\n" + bytes(16) + b"\x01"),
     ],
 )
-def test_what_follows_server_init_is_found_in_every_handshake(server: bytes, client: bytes) -> None:
+def test_what_follows_the_handshake_is_found_in_each(server: bytes, client: bytes) -> None:
     init = recordings.load("qemu-raw").server_init
     assert after_server_init(server + init + b"pixels", client) == b"pixels"
+    assert after_client_init(server + init, client + b"keys") == b"keys"

@@ -60,6 +60,7 @@ function follow(token, { screen, panel, keys }) {
   const on = (type, listener) => mine.addEventListener(type, ({ detail }) => mine === connection && listener(detail));
   on("step", ({ step }) => {
     card.step(step);
+    elements.leave.disabled = false;
     if (step === "grant") tell("connecting");
   });
   on("socket", ({ socket, grant }) => {
@@ -86,6 +87,7 @@ function follow(token, { screen, panel, keys }) {
   });
   on("ended", ({ ending, session }) => {
     lost();
+    elements.leave.disabled = true;
     card.ended(ending, session);
     tell("ended", ending);
   });

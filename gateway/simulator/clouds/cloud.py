@@ -59,8 +59,13 @@ class Cloud:
 
 
 async def signed_request(request: web.Request) -> SignedRequest:
-    """What the signature checks need of a request."""
+    """What the signature checks need of a request; of several headers with one name the first."""
     headers: dict[str, str] = {}
     for name, value in request.headers.items():
-        headers.setdefault(name.lower(), value)
-    return SignedRequest(request.method, request.raw_path, headers, await request.read())
+        headers.setdefault(name.lower(), _ascii(value))
+    return SignedRequest(request.method, _ascii(request.raw_path), headers, await request.read())
+
+
+def _ascii(text: str) -> str:
+    """Bytes that no honest client sends become visible: a signature over them never fits."""
+    return text.encode("ascii", "backslashreplace").decode()

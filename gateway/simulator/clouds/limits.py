@@ -49,11 +49,17 @@ class Addresses:
 
     def __init__(self, life: float) -> None:
         self.life = life
-        self._open: dict[str, tuple[Instance, float]] = {}
+        self._open: dict[str, tuple[Instance, float]] = {}  # with the end of each, the oldest first
         self._used: deque[str] = deque(maxlen=1000)
 
+    @property
+    def waiting(self) -> int:
+        """How many were issued and not taken."""
+        return len(self._open)
+
     def issue(self, token: str, instance: Instance, now: float) -> None:
-        self._open = {known: entry for known, entry in self._open.items() if entry[1] > now - self.life}
+        while self._open and next(iter(self._open.values()))[1] <= now - self.life:
+            del self._open[next(iter(self._open))]
         self._open[token] = (instance, now + self.life)
 
     def take(self, token: str, now: float) -> Instance | str:

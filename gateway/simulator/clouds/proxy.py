@@ -163,6 +163,10 @@ class Proxy:
             client.end(how)
         return len(ended)
 
+    def idle_deadlines(self) -> list[float]:
+        """When each connection will have been idle too long, in seconds of the monotonic clock."""
+        return [client.idle.deadline for client in self._live]
+
     def _refuse(self, why: str, response: web.StreamResponse) -> web.StreamResponse:
         self.counts.refused[why] += 1
         return response

@@ -18,6 +18,7 @@ from gateway.simulator.desktop.terminal import Terminal
 from gateway.simulator.desktop.widgets import Chart, Clock, Paint
 from gateway.simulator.desktop.wire import FromServer
 
+SIZE = (800, 600)
 SIZES = range(64, 4097)  # sides of a screen: enough for a title, not enough to exhaust the memory
 REMEMBERED = 10_000  # events kept for tests
 PROMPT = "root@vm:~# "
@@ -43,7 +44,9 @@ class Desktop:
     `resizable`: viewers may choose the size.
     """
 
-    def __init__(self, name: str, *, owner: str = "Simulated Cloud", accent: int = theme.CURSOR) -> None:
+    def __init__(
+        self, name: str, *, owner: str = "Simulated Cloud", accent: int = theme.CURSOR, size: tuple[int, int] = SIZE
+    ) -> None:
         self.name = name
         self.events = Events()
         self.clipboard = ""
@@ -59,7 +62,7 @@ class Desktop:
         self._terminal = Terminal(self._run, PROMPT)
         self._terminal.write(WELCOME, theme.DIM)
         self._terminal.ask()
-        self._draw(800, 600)
+        self._draw(*size)
 
     def rgb(self) -> bytes:
         """The picture, three bytes a pixel."""

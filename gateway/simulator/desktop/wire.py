@@ -1,4 +1,7 @@
-"""Numbers of the RFB protocol that the desktop speaks (RFC 6143 and the community's rfbproto)."""
+"""Numbers of the RFB protocol that the desktop speaks (RFC 6143 and the community's rfbproto).
+
+Written apart from gateway.rfb, as the whole desktop is: it is there to prove that one.
+"""
 
 import struct
 from enum import IntEnum

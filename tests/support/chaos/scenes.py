@@ -13,7 +13,7 @@ from support.rfb_client.pixels import Colours
 from support.servers.address import Address
 from support.servers.painter import Painter
 from support.servers.qemu import Qemu, qemu
-from support.servers.xserver import Xvnc, xterm, xvnc
+from support.servers.xserver import Xvnc, x11vnc, xterm, xvnc
 
 POINTER = (40, 40)  # where the viewer leaves its pointer: an X server paints it for others, wherever else it is
 STROKE = 0.02  # seconds between two strokes of a painter
@@ -24,6 +24,11 @@ NO_BLACKLIST = ("-BlacklistThreshold", "1000000", "-AlwaysShared")
 
 class Scene(Protocol):
     """A server whose picture moves until it is frozen."""
+
+    @property
+    def address(self) -> Address:
+        """Plain TCP."""
+        ...
 
     async def freeze(self) -> None: ...
 
@@ -40,6 +45,10 @@ class Guest:
 
     machine: Qemu
 
+    @property
+    def address(self) -> Address:
+        return self.machine.tcp
+
     async def freeze(self) -> None:
         await self.machine.freeze()
 
@@ -47,8 +56,7 @@ class Guest:
         await self.machine.thaw()
 
     async def capture(self) -> Colours:
-        tcp = self.machine.tcp
-        return await capture_raw(tcp.host, tcp.port, password=tcp.password)
+        return await capture_raw(self.address.host, self.address.port)
 
 
 class Desk:
@@ -60,6 +68,10 @@ class Desk:
         self.painter = painter
         self._terminal = terminal
         self._painting: asyncio.Task[None] | None = None
+
+    @property
+    def address(self) -> Address:
+        return self.server.tcp
 
     async def freeze(self) -> None:
         self._terminal.freeze()
@@ -75,13 +87,29 @@ class Desk:
             self._painting = asyncio.create_task(self._paint())
 
     async def capture(self) -> Colours:
-        tcp = self.server.tcp
-        return await capture_raw(tcp.host, tcp.port, password=tcp.password, pointer=POINTER)
+        return await capture_raw(self.address.host, self.address.port, pointer=POINTER)
 
     async def _paint(self) -> None:
         while True:
             self.painter.step(*self.size)
             await asyncio.sleep(STROKE)
+
+
+@dataclass(frozen=True, slots=True)
+class Shadow:
+    """The same desktop, served by libvncserver."""
+
+    desk: Desk
+    address: Address
+
+    async def freeze(self) -> None:
+        await self.desk.freeze()
+
+    async def thaw(self) -> None:
+        await self.desk.thaw()
+
+    async def capture(self) -> Colours:
+        return await capture_raw(self.address.host, self.address.port, pointer=POINTER)
 
 
 @contextlib.asynccontextmanager
@@ -92,14 +120,12 @@ async def guest(*, logs: Path, lossy: bool = False, tablet: bool = False) -> Asy
 
 
 @contextlib.asynccontextmanager
-async def desk(
-    *, logs: Path, size: tuple[int, int], seed: int = 1, options: Sequence[str] = (), password: str | None = None
-) -> AsyncIterator[Desk]:
+async def desk(*, logs: Path, size: tuple[int, int], seed: int = 1, options: Sequence[str] = ()) -> AsyncIterator[Desk]:
     """Xvnc with an xterm and a painter."""
     logs = logs / "desk-{}x{}".format(*size)
     more = [*NO_BLACKLIST, *options]
     async with (
-        xvnc(logs=logs, geometry=size, options=more, password=password) as server,
+        xvnc(logs=logs, geometry=size, options=more) as server,
         xterm(server.display, logs=logs) as terminal,
     ):
         with Painter(server.display, seed) as painter:
@@ -108,6 +134,13 @@ async def desk(
                 yield one
             finally:
                 await one.freeze()
+
+
+@contextlib.asynccontextmanager
+async def shadow(original: Desk, *, logs: Path) -> AsyncIterator[Shadow]:
+    """x11vnc over a desk; it looks for changes every few milliseconds."""
+    async with x11vnc(original.server.display, logs=logs, options=("-wait", "10", "-defer", "5")) as address:
+        yield Shadow(original, address)
 
 
 @dataclass(frozen=True, slots=True)

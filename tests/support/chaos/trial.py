@@ -13,7 +13,7 @@ from support.chaos.cutter import Cutter, Plan
 from support.chaos.novnc import Engine, NoVnc, Wish
 from support.chaos.scenes import POINTER, Behind
 from support.programs import eventually
-from support.rfb_client.client import tcp_client, websocket_client
+from support.rfb_client.client import tcp_client
 from support.rfb_client.pixels import Colours
 from support.rfb_client.wire import Encoding, jpeg_quality
 from support.servers.address import Address
@@ -56,8 +56,9 @@ class Trial:
     async def run(self, wish: Wish, plan: Plan) -> NoVnc:
         """Go through `plan`, freeze, compare; cut once more and compare that. The client stays open."""
         await self.behind.thaw()
-        largest = max([await full_picture(server, wish) for server in self.cutter.targets])
-        plan = plan if plan.last else replace(plan, last=int(MORE * largest))
+        if not plan.last:
+            largest = max([await full_picture(scene.address, wish) for scene in set(self.behind.scenes.values())])
+            plan = replace(plan, last=int(MORE * largest))
         self.cutter.follow(plan)
         client = await self.engine.open(await self.gateway.address(self.console), wish)
         await client.mouse(*POINTER)
@@ -113,10 +114,7 @@ class Trial:
 
 async def full_picture(server: Address, wish: Wish) -> int:
     """How many bytes a server sends for the whole screen."""
-    connect = tcp_client(server.host, server.port, password=server.password)
-    if server.scheme == "ws":
-        connect = websocket_client(server.url, password=server.password)
-    async with connect as client:
+    async with tcp_client(server.host, server.port) as client:
         asked = wish.encodings if wish.encodings is not None else (Encoding.TIGHT, jpeg_quality(6))
         await client.set_up([number for number in (*asked, Encoding.DESKTOP_SIZE) if number not in wish.without])
         await client.cover()
