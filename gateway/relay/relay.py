@@ -21,27 +21,26 @@ from gateway.rfb.memory import Memory
 from gateway.rfb.policy import Policy
 from gateway.rfb.server_stream import ServerStream
 from gateway.rfb.splice.finish import finish
+from gateway.rfb.splice.join import join
 from gateway.rfb.splice.joined import JoinedStream
-from gateway.rfb.splice.replay import replay
 
 
 class Relay:
     """A browser's leg, and the upstream that it is joined to for now, None between two.
 
-    `payload_to_upstream`: bytes sent to all upstreams so far. `on_refreshed` is called once when the picture is whole
-    again after a splice.
+    `payload_to_upstream`: bytes sent to all upstreams so far.
     """
 
     def __init__(self, browser: BrowserLeg, server_init: bytes, budget: HeldBudget, policy: Policy) -> None:
         self.browser = browser
         self.upstream: UpstreamLeg | None = None
         self.memory = Memory(server_init)
-        self.server_stream = ServerStream(self.memory, budget, policy)
+        self.server_stream: ServerStream | JoinedStream = ServerStream(self.memory, budget, policy)
         self.client_stream = ClientStream(self.memory, policy)
         self.payload_to_upstream = 0
         self._budget = budget
         self._policy = policy
-        self.on_refreshed: Callable[[], object] | None = None
+        self._refreshing: tuple[JoinedStream, Callable[[], object]] | None = None
         self._lost: asyncio.Future[GatewayError] = asyncio.get_running_loop().create_future()
 
     def start(self, upstream: UpstreamLeg, server_init: bytes, *, from_upstream: bytes, from_browser: bytes) -> None:
@@ -67,17 +66,24 @@ class Relay:
         Raises UpstreamChanged if only that server could have finished it.
         """
         self.detach()
-        self.client_stream.suspend()
+        self._refreshing = None
         rest = finish(self.server_stream)
         if rest:
             self.browser.send(rest)
 
-    def splice(self, upstream: UpstreamLeg, server_init: bytes, *, from_upstream: bytes) -> None:
-        """Join a new upstream, whose handshake is over, to the browser (rfb.md §5.4)."""
-        self.server_stream = JoinedStream(self.memory, self._budget, self._policy, server_init)
-        self.client_stream.resume()
+    def splice(
+        self, upstream: UpstreamLeg, server_init: bytes, *, from_upstream: bytes, on_refreshed: Callable[[], object]
+    ) -> None:
+        """Join a new upstream, whose handshake is over, to the browser (rfb.md §5.4).
+
+        `on_refreshed` is called once the picture is whole again. Raises NotUnderstood for an impossible ServerInit.
+        """
+        stream, replay = join(self.memory, server_init, self._budget, self._policy)
+        self.server_stream = stream
+        self._refreshing = stream, on_refreshed
         self._attach(upstream)
-        self.send_upstream(replay(self.memory, server_init))
+        self.send_upstream(replay)
+        self._interject()
         if from_upstream:
             self._from_upstream([from_upstream])
 
@@ -111,8 +117,11 @@ class Relay:
         finally:
             if released:  # what was whole before a fault belongs to the browser
                 self.browser.send(released)
-        if self.on_refreshed is not None and self.server_stream.refreshed:
-            on_refreshed, self.on_refreshed = self.on_refreshed, None
+        if self.memory.seam.to_upstream:
+            messages, self.memory.seam.to_upstream = self.memory.seam.to_upstream, []
+            self.send_upstream(messages)
+        if self._refreshing is not None and self._refreshing[0].refreshed:
+            (_, on_refreshed), self._refreshing = self._refreshing, None
             on_refreshed()
 
     def _from_browser(self, spans: Sequence[Span]) -> None:
@@ -123,3 +132,12 @@ class Relay:
                 receive(span, messages)
         finally:
             self.send_upstream(messages)
+        if self.memory.seam.to_browser:
+            self._interject()
+
+    def _interject(self) -> None:
+        """Send the browser what the gateway itself has to say, if the server's stream is between two messages."""
+        released: list[Span] = []
+        self.server_stream.interject(released)
+        if released:
+            self.browser.send(released)

@@ -133,8 +133,12 @@ class Session:
             self.state = "reconnecting"
             self._browser.notice(state=self.state)
             reached = await self._connector.reach(self._terms.reconnect.window, again=True)
-            relay.on_refreshed = lambda: self._shared.metrics.splice_seconds.observe(_now() - lost_at)
-            relay.splice(reached.opening.leg, reached.server_init, from_upstream=bytes(reached.opening.early))
+            relay.splice(
+                reached.opening.leg,
+                reached.server_init,
+                from_upstream=bytes(reached.opening.early),
+                on_refreshed=lambda: self._shared.metrics.splice_seconds.observe(_now() - lost_at),
+            )
             outcome = "done"
         finally:
             self._shared.metrics.spliced(outcome, after_idle=idle)
