@@ -25,6 +25,8 @@ from gateway.sessions.watch import Watch
 CLIENT_INIT_TIMEOUT = 10.0
 """Seconds for the browser's RFB handshake: a few round trips, and no person is asked for anything."""
 
+Outcome = Literal["done", "failed", "abandoned"]
+
 OPEN_WINDOW = 15.0
 """Seconds in which a first opening is tried again; longer waits are the page's, where people see them."""
 
@@ -127,7 +129,7 @@ class Session:
             raise error
         self._fight.lost(error, one_session=old.target.one_session, lived=lost_at - self._joined_at)
         idle = self.watch is not None and self.watch.lost(lost_at)
-        outcome: Literal["done", "failed"] = "failed"
+        outcome: Outcome = "failed"
         try:
             relay.lose()
             self.state = "reconnecting"
@@ -140,6 +142,9 @@ class Session:
                 on_refreshed=lambda: self._shared.metrics.splice_seconds.observe(_now() - lost_at),
             )
             outcome = "done"
+        except asyncio.CancelledError:
+            outcome = "abandoned"
+            raise
         finally:
             self._shared.metrics.spliced(outcome, after_idle=idle)
         self._joined(reached)

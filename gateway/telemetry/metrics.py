@@ -69,7 +69,7 @@ class Metrics:
             registry=registry,
         )
         self._splices = self._counter("splices", "Lost upstreams, by what became of them.", "outcome")
-        for outcome in ("done", "failed"):
+        for outcome in ("done", "failed", "abandoned"):
             self._splices.labels(outcome)
         self.idle_cuts_survived = self._counter(
             "idle_cuts_survived", "Splices after a cut that looks like the upstream's idle limit."
@@ -98,7 +98,7 @@ class Metrics:
         """Count one session's end."""
         self._endings.labels(ending.name).inc()
 
-    def spliced(self, outcome: Literal["done", "failed"], *, after_idle: bool) -> None:
+    def spliced(self, outcome: Literal["done", "failed", "abandoned"], *, after_idle: bool) -> None:
         """Count one lost upstream; `after_idle`: it was cut for want of input, it seems."""
         self._splices.labels(outcome).inc()
         if after_idle and outcome == "done":
