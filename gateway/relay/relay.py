@@ -15,6 +15,7 @@ from gateway.errors import GatewayError
 from gateway.relay.browser_leg import BrowserLeg
 from gateway.relay.leg import Span
 from gateway.relay.upstream_leg import UpstreamLeg
+from gateway.rfb import messages
 from gateway.rfb.client_stream import ClientStream
 from gateway.rfb.held import HeldBudget
 from gateway.rfb.memory import Memory
@@ -94,6 +95,13 @@ class Relay:
             upstream.part()
             upstream.close()
 
+    def request_update(self) -> None:
+        """Ask for changes of the whole picture, as the client has done anyway: the harmless sign of life."""
+        memory = self.memory
+        memory.formats.update_requested()
+        request = messages.framebuffer_update_request(0, 0, memory.width, memory.height, incremental=True)
+        self.send_upstream([request])
+
     def send_upstream(self, messages: Sequence[Span]) -> None:
         """Send whole messages of the gateway's own, or of the browser."""
         if messages and self.upstream is not None:
@@ -118,8 +126,8 @@ class Relay:
             if released:  # what was whole before a fault belongs to the browser
                 self.browser.send(released)
         if self.memory.seam.to_upstream:
-            messages, self.memory.seam.to_upstream = self.memory.seam.to_upstream, []
-            self.send_upstream(messages)
+            ours, self.memory.seam.to_upstream = self.memory.seam.to_upstream, []
+            self.send_upstream(ours)
         if self._refreshing is not None and self._refreshing[0].refreshed:
             (_, on_refreshed), self._refreshing = self._refreshing, None
             on_refreshed()

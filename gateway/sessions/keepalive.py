@@ -39,9 +39,7 @@ class UpstreamKeepalive:
             return
         if now - self._message_at >= after:
             self._message_at = now
-            memory = relay.memory
-            request = messages.framebuffer_update_request(0, 0, memory.width, memory.height, incremental=True)
-            relay.send_upstream([request])
+            relay.request_update()
         if self._climbs and now - max(self._input_at, self._touched_at) >= after and not _held(relay):
             self._touched_at = now
             relay.send_upstream(self._touch(relay))

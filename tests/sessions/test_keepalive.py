@@ -10,15 +10,13 @@ from gateway.rfb.memory import Keyboard, Pointer
 from gateway.sessions.idle_limits import IdleLimits
 from gateway.sessions.keepalive import UpstreamKeepalive
 
-REQUEST = bytes.fromhex("03 01 0000 0000 0400 0300")  # incremental, the whole of 1024 by 768
+REQUEST = b"an incremental update request"
 SCROLL_LOCK_UP = bytes.fromhex("04 00 0000 0000 ff14")
 POINTER = bytes.fromhex("05 00 0007 0009")
 
 
 @dataclass
 class Memory:
-    width: int = 1024
-    height: int = 768
     keyboard: Keyboard = field(default_factory=Keyboard)
     pointer: Pointer | None = None
 
@@ -48,6 +46,9 @@ class FakeRelay:
 
     def send_upstream(self, messages: Any) -> None:
         self.sent.extend(messages)
+
+    def request_update(self) -> None:
+        self.sent.append(REQUEST)
 
 
 def run(relay: FakeRelay, keepalive: UpstreamKeepalive, begin: int, end: int) -> None:
