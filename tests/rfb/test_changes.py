@@ -29,7 +29,7 @@ from support.rfb_streams import (
     update,
 )
 
-from gateway.errors import UpstreamChanged
+from gateway.errors import UpstreamError
 from gateway.rfb.client_stream import ClientStream
 from gateway.rfb.held import HeldBudget, HeldTotal
 from gateway.rfb.inflators import Stream
@@ -305,7 +305,7 @@ def test_tight_streams_go_on_over_a_change_of_upstream() -> None:
 def test_a_stream_that_does_not_fit_the_client_s_inflator_ends_the_upstream() -> None:
     server = session()
     receive(server, update(packed(ZRLE, Deflater(9)(bytes(100)))))
-    with pytest.raises(UpstreamChanged):
+    with pytest.raises(UpstreamError):
         receive(successor(server), update(packed(ZRLE, Deflater(15)(bytes(100)))))
 
 

@@ -18,7 +18,7 @@ from support.rfb_streams import (
     update,
 )
 
-from gateway.errors import NotUnderstood, UpstreamChanged
+from gateway.errors import NotUnderstood, UpstreamError
 from gateway.rfb.held import ALWAYS_HELD, HeldBudget, HeldTotal
 from gateway.rfb.memory import Memory
 from gateway.rfb.server_stream import ServerStream
@@ -121,7 +121,7 @@ def outcome(form, data: bytes, sizes: list[int]) -> tuple[bytes, object]:
             server.receive(memoryview(data)[at : at + size], out)
             assert server.held <= LIMIT + ALWAYS_HELD
             at, turn = at + size, turn + 1
-    except (NotUnderstood, UpstreamChanged) as error:
+    except UpstreamError as error:
         return b"".join(out), str(error)
     assert server.budget.reserved <= LIMIT
     return b"".join(out), (server.standing, server.held, server.memory.changed)

@@ -131,6 +131,7 @@ async def raw_browser(port: int, target: str, *, receive_buffer: int = 0) -> Asy
     """Connect and ask for an upgrade. A small `receive_buffer` makes a reader that soon holds the other side up."""
     connection = socket.socket()
     connection.setblocking(False)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as browsers do
     if receive_buffer:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
     await asyncio.get_running_loop().sock_connect(connection, (LOOPBACK, port))
