@@ -7,6 +7,8 @@ as long as the browser's connection.
 Only whole messages leave, so the upstream is always at a message's border.
 """
 
+from collections.abc import Sequence
+
 from gateway.errors import ProtocolViolation
 from gateway.rfb import clipboard
 from gateway.rfb.client_messages import MEASURES
@@ -47,11 +49,13 @@ class ClientStream(Framing):
         rule = QEMU_RULES[view[at + 1]] if kind == _QEMU else RULES[kind]
         self.messages += 1
         self.human_messages += rule.human
-        if not self._permitted(rule) or (kind == _CUT_TEXT and not self._clipboard_permitted(view, at)):
-            self.memory.dropped[rule.name] += 1
-            self._replace(view, at, end, (), out)
-            return end
-        if rule.effect is not None:
+        has_right = self._has_right(rule, view, at)
+        if not has_right or not self._may_pass(rule, view, at):
+            parts = self._in_its_place(rule, bytes(view[at:end])) if has_right else None
+            if parts is None:
+                self.memory.withhold(rule.name, bytes(view[at:end]))
+            self._replace(view, at, end, parts or (), out)
+        elif rule.effect is not None:
             parts = rule.effect(self.memory, bytes(view[at:end]))
             if parts is not None:
                 self._replace(view, at, end, parts, out)
@@ -68,17 +72,31 @@ class ClientStream(Framing):
             return at + 7 if view[at + 1] & EXTENDED_BUTTONS else at + 6
         return measure(view, at, limit)
 
-    def _permitted(self, rule: Rule) -> bool:
-        policy, memory = self.policy, self.memory
+    def _has_right(self, rule: Rule, view: memoryview, at: int) -> bool:
+        policy = self.policy
         if (rule.control and not policy.control) or (rule.power and not policy.power):
             return False
+        if view[at] != _CUT_TEXT:
+            return True
+        flags = clipboard.flags_in(view, at)
+        return clipboard.permitted(flags, sender_gives=policy.text_to_vm, sender_takes=policy.text_from_vm)
+
+    def _may_pass(self, rule: Rule, view: memoryview, at: int) -> bool:
+        """Whether there is an upstream that takes such a message."""
+        memory = self.memory
+        if memory.seam.away:
+            return False
+        if view[at] == _CUT_TEXT and clipboard.flags_in(view, at) is not None:
+            return Capability.EXTENDED_CLIPBOARD in memory.offered
         if rule.offer is None or rule.offer in memory.offered:
             return True
         # Some clients resize without waiting for the offer. Nobody is known to end a connection for it.
         return rule.offer is Capability.DESKTOP_SIZE and rule.offer not in memory.learned
 
-    def _clipboard_permitted(self, view: memoryview, at: int) -> bool:
-        flags = clipboard.flags_in(view, at)
-        if flags is not None and Capability.EXTENDED_CLIPBOARD not in self.memory.offered:
-            return False
-        return clipboard.permitted(flags, sender_gives=self.policy.text_to_vm, sender_takes=self.policy.text_from_vm)
+    def _in_its_place(self, rule: Rule, message: bytes) -> Sequence[bytes] | None:
+        """What goes to the upstream instead of a message that can't; None if it is lost (rfb.md §4, §5.2)."""
+        memory = self.memory
+        if rule.offer is not None and rule.offer not in memory.learned:
+            return None
+        effect = rule.away if memory.seam.away else rule.instead
+        return None if effect is None else effect(memory, message)

@@ -18,6 +18,9 @@ class Flags(IntFlag):
     PROVIDE = 1 << 28
 
 
+TEXT = 1
+"""The format of plain text in UTF-8, whose lines end with CR LF."""
+
 _OFFERS = Flags.NOTIFY | Flags.PROVIDE
 _ASKS = Flags.REQUEST | Flags.PEEK
 

@@ -4,7 +4,7 @@ Owns the numbers (RFC 6143 §7.7, §7.8, rfbproto) and the filter of SetEncoding
 rectangles to rectangles/.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from enum import IntEnum
 
 from gateway.rfb.pixel_format import PixelFormat
@@ -48,6 +48,11 @@ class Encoding(IntEnum):
     EXTENDED_CLIPBOARD = 0xC0A1E5CE - (1 << 32)
 
 
+PIXELS: frozenset[int] = frozenset(
+    {encoding for encoding in Encoding if 0 <= encoding <= Encoding.H264} | {Encoding.TIGHT_PNG}
+)
+"""Encodings that draw, CopyRect included."""
+
 # Levels: one pseudo-encoding each, without a rectangle of their own.
 _JPEG_QUALITY = range(-32, -22)
 _FINE_QUALITY = range(-512, -411)
@@ -65,7 +70,7 @@ FRAMABLE: frozenset[int] = (
 TIGHT_ENCODINGS: frozenset[int] = frozenset({Encoding.TIGHT, Encoding.TIGHT_PNG})
 
 
-def negotiable(asked: Iterable[int], pixel_format: PixelFormat) -> tuple[int, ...]:
-    """The client's encodings, in its order, without what could not be framed in this pixel format."""
+def negotiable(asked: Iterable[int], pixel_format: PixelFormat, left_out: Collection[int] = ()) -> tuple[int, ...]:
+    """The client's encodings, in its order, without what could not be framed in this pixel format, and `left_out`."""
     allowed = FRAMABLE if pixel_format.tight_is_clear else FRAMABLE - TIGHT_ENCODINGS
-    return tuple(encoding for encoding in asked if encoding in allowed)
+    return tuple(encoding for encoding in asked if encoding in allowed and encoding not in left_out)

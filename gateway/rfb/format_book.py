@@ -34,6 +34,26 @@ class FormatBook:
         """Whether the client waits for an update that it requested."""
         return bool(self._requests)
 
+    @property
+    def settled(self) -> bool:
+        """Whether the next update is in the format that the client asked for last."""
+        return not self._until_end and (not self._requests or self._requests[0] is self.asked)
+
+    def rejoin(self) -> tuple[int, int]:
+        """A new upstream is told the format asked for last, and nothing else is open.
+
+        Returns what the client still waits for from the old one: updates in formats that are no more, and
+        EndOfContinuousUpdates.
+        """
+        stale = sum(line is not self.asked for line in self._requests)
+        ends = self._ends_due
+        self.current = self.asked
+        self._requests.clear()
+        self._continuous = False
+        self._ends_due = 0
+        self._until_end = False
+        return stale, ends
+
     def format_asked(self, pixel_format: PixelFormat) -> None:
         """SetPixelFormat went to the server."""
         self.asked = pixel_format

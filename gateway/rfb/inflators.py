@@ -67,6 +67,11 @@ class Inflator:
         """Whether a new stream can go on where this one stands, its header dropped."""
         return self.used and self.cinfo is not None and self.tail == SYNC_FLUSH
 
+    @property
+    def continuable(self) -> bool:
+        """Whether some stream can follow: one that goes on here, or the first."""
+        return self.joinable or not self.used
+
     def accepts(self, header: bytes) -> bool:
         """Whether the new stream with this header can: its window must not be larger than the first one's."""
         cinfo = window_size(header)

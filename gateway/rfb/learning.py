@@ -28,7 +28,9 @@ _ANNOUNCED: Mapping[int, Capability] = {
 _ANSWER_TO_THIS_CLIENT = 1
 """ExtendedDesktopSize, x: why the size is told."""
 
-LEARNT: frozenset[int] = frozenset({*_CURSORS, *_ANNOUNCED, Encoding.DESKTOP_SIZE, Encoding.DESKTOP_NAME})
+LEARNT: frozenset[int] = frozenset(
+    {*_CURSORS, *_ANNOUNCED, Encoding.DESKTOP_SIZE, Encoding.DESKTOP_NAME, Encoding.H264}
+)
 """Encodings that `learn` wants to see."""
 
 
@@ -41,6 +43,8 @@ def learn(memory: Memory, pixel_format: PixelFormat, rectangle: memoryview) -> N
         memory.cursor = Cursor(bytes(rectangle), pixel_format) if len(rectangle) <= CURSOR_MAX else None
     elif encoding == Encoding.DESKTOP_NAME:
         memory.name = bytes(rectangle[_NAME_AT : _NAME_AT + NAME_MAX])
+    elif encoding == Encoding.H264:
+        memory.seam.h264_used = True
     elif encoding == Encoding.DESKTOP_SIZE:
         memory.width, memory.height = width, height
     elif encoding == Encoding.EXTENDED_DESKTOP_SIZE:

@@ -10,11 +10,14 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum, auto
 from struct import Struct
 
+from gateway.rfb.encodings import negotiable
 from gateway.rfb.format_book import FormatBook
 from gateway.rfb.inflators import Inflator, Stream
 from gateway.rfb.messages import FENCE_REQUEST
 from gateway.rfb.pixel_format import PixelFormat
 from gateway.rfb.server_init import ServerInit
+from gateway.rfb.splice.report import Note
+from gateway.rfb.splice.seam import Seam
 
 _POINTER_EVENT = Struct(">xBHH")
 
@@ -50,15 +53,20 @@ class Change(StrEnum):
 
 @dataclass(slots=True)
 class Keyboard:
-    """Keys that are down: keysyms of KeyEvent, and of QEMU's extended events keycode → keysym."""
+    """Keys that are down: keysyms of KeyEvent, and of QEMU's extended events keycode → keysym.
+
+    `translated`: of extended events too, but the server got plain ones, and will get a plain release. TigerVNC knows
+    a key that was pressed by keysym only by that.
+    """
 
     keysyms: dict[int, None] = field(default_factory=dict)
     keycodes: dict[int, int] = field(default_factory=dict)
+    translated: dict[int, int] = field(default_factory=dict)
 
     @property
     def anything_held(self) -> bool:
         """Whether any key is down."""
-        return bool(self.keysyms or self.keycodes)
+        return bool(self.keysyms or self.keycodes or self.translated)
 
     def key(self, keysym: int, *, down: bool) -> None:
         """A KeyEvent went to the server."""
@@ -73,6 +81,15 @@ class Keyboard:
             self.keycodes.pop(keycode, None)
         elif len(self.keycodes) < KEYS_MAX:
             self.keycodes[keycode] = keysym
+
+    def translate(self, keycode: int, keysym: int, *, down: bool) -> int:
+        """An extended event goes to the server as a plain one: with which keysym, 0 if it can't."""
+        if not down:
+            self.keycodes.pop(keycode, None)
+            return self.translated.pop(keycode, keysym)
+        if keysym and (keycode in self.translated or len(self.translated) < KEYS_MAX):
+            return self.translated.setdefault(keycode, keysym)
+        return keysym
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +167,7 @@ class Memory:
     sent), `continuous_updates` (the last EnableContinuousUpdates), `desktop_size_asked` (a SetDesktopSize without an
     answer), `audio`.
 
-    About the upstream of the moment: `offered` (capabilities), `fences`.
+    About the upstream of the moment: `offered` (capabilities), `fences`; about the way from one to the next: `seam`.
 
     Counted: `changed` (exceptions to "the server's own bytes"), `oversized` (messages too large to hold), `dropped`
     (client messages withheld, by name).
@@ -172,6 +189,7 @@ class Memory:
         self.audio = Audio()
         self.cursor: Cursor | None = None
         self.fences = Fences()
+        self.seam = Seam()
         self.learned: set[Capability] = set()
         self.offered: set[Capability] = set()
         self.clipboard_flags: int | None = None
@@ -184,6 +202,15 @@ class Memory:
     def pointer(self) -> Pointer | None:
         """Where the pointer is and what it presses, None before its first event."""
         return None if self.pointer_event is None else Pointer.parse(self.pointer_event)
+
+    def withhold(self, name: str, message: bytes) -> None:
+        """Count a client message that no server gets."""
+        self.dropped[name] += 1
+        self.seam.report.note(Note.WITHHELD, len(message))
+
+    def negotiated(self) -> tuple[int, ...]:
+        """Of the encodings asked for those that can be framed now, and joined to what the client has."""
+        return negotiable(self.encodings_asked or (), self.formats.asked, self.seam.encodings_left_out)
 
     def offer(self, capability: Capability) -> None:
         """The upstream announces a capability, and the client hears it."""

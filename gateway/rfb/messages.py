@@ -100,6 +100,7 @@ def set_encodings(encodings: Sequence[int]) -> bytes:
 
 _UPDATE_REQUEST = Struct(">BBHHHH")
 _KEY_EVENT = Struct(">BBxxI")
+_QEMU_KEY_EVENT = Struct(">BBHII")
 _POINTER_EVENT = Struct(">BBHH")
 _EXTENDED_POINTER_EVENT = Struct(">BBHHB")
 _FENCE = Struct(">BxxxIB")
@@ -119,6 +120,11 @@ def framebuffer_update_request(x: int, y: int, width: int, height: int, *, incre
 def key_event(keysym: int, *, down: bool) -> bytes:
     """KeyEvent (RFC 6143 §7.5.4)."""
     return _KEY_EVENT.pack(ClientMessage.KEY_EVENT, down, keysym)
+
+
+def qemu_key_event(keysym: int, keycode: int, *, down: bool) -> bytes:
+    """QEMU Extended Key Event (rfbproto), for a server that announced it."""
+    return _QEMU_KEY_EVENT.pack(ClientMessage.QEMU, QemuClient.EXTENDED_KEY_EVENT, down, keysym, keycode)
 
 
 def pointer_event(buttons: int, x: int, y: int) -> bytes:

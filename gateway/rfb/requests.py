@@ -10,23 +10,24 @@ from dataclasses import dataclass
 from struct import Struct
 
 from gateway.errors import ProtocolViolation
-from gateway.rfb.encodings import negotiable
-from gateway.rfb.memory import Capability, Memory
+from gateway.rfb.memory import Capability, Memory, Pointer
 from gateway.rfb.messages import (
+    FENCE_REQUEST,
     U16,
     AudioRequest,
     ClientMessage,
     QemuClient,
+    extended_pointer_event,
     key_event,
     pointer_event,
     set_encodings,
 )
 from gateway.rfb.pixel_format import PixelFormat
+from gateway.rfb.splice import away, instead
+from gateway.rfb.splice.away import KEY, QEMU_KEY
 
 Effect = Callable[[Memory, bytes], Sequence[bytes] | None]
 
-_KEY = Struct(">xBxxI")
-_QEMU_KEY = Struct(">xxHII")
 _POINTER = Struct(">xBHH")
 _FENCE = Struct(">xxxxIB")
 
@@ -43,7 +44,7 @@ def set_pixel_format(memory: Memory, message: bytes) -> Sequence[bytes] | None:
     memory.pixel_format_set = True
     if memory.encodings_asked is None:
         return None
-    encodings = negotiable(memory.encodings_asked, pixel_format)
+    encodings = memory.negotiated()
     if encodings == memory.encodings:
         return None
     withdrawn = len(encodings) < len(memory.encodings)
@@ -57,7 +58,7 @@ def rewrite_encodings(memory: Memory, message: bytes) -> Sequence[bytes] | None:
     (count,) = U16.unpack_from(message, 2)
     asked: tuple[int, ...] = Struct(f">{count}i").unpack_from(message, 4)
     memory.encodings_asked = asked
-    memory.encodings = negotiable(asked, memory.formats.asked)
+    memory.encodings = memory.negotiated()
     return None if memory.encodings == asked else (set_encodings(memory.encodings),)
 
 
@@ -66,31 +67,48 @@ def update_request(memory: Memory, _message: bytes) -> None:
     memory.formats.update_requested()
 
 
-def key(memory: Memory, message: bytes) -> None:
+def key(memory: Memory, message: bytes) -> Sequence[bytes] | None:
     """RFC 6143 §7.5.4."""
-    down, keysym = _KEY.unpack(message)
-    memory.keyboard.key(keysym, down=bool(down))
+    down, keysym = KEY.unpack(message)
+    keyboard, masked = memory.keyboard, memory.seam.masked
+    if masked.keysyms:
+        if masked.hides(masked.keysyms, keysym, down=bool(down)):
+            memory.withhold("key", message)
+            return ()
+        if not down and keysym not in keyboard.keysyms:
+            masked.released(keysym)
+    keyboard.key(keysym, down=bool(down))
+    return None
 
 
 def qemu_key(memory: Memory, message: bytes) -> Sequence[bytes] | None:
     """rfbproto, QEMU Extended Key Event; a plain KeyEvent for an upstream that did not offer it."""
-    down, keysym, keycode = _QEMU_KEY.unpack(message)
-    if _QEMU_KEYS in memory.offered:
-        memory.keyboard.qemu_key(keycode, keysym, down=bool(down))
-        return None
-    if not keysym:
+    down, keysym, keycode = QEMU_KEY.unpack(message)
+    keyboard, masked = memory.keyboard, memory.seam.masked
+    if masked.keycodes and masked.hides(masked.keycodes, keycode, down=bool(down)):
+        memory.withhold("qemu_key", message)
         return ()
-    memory.keyboard.key(keysym, down=bool(down))
-    return (key_event(keysym, down=bool(down)),)
+    if keycode not in keyboard.translated and _QEMU_KEYS in memory.offered:
+        keyboard.qemu_key(keycode, keysym, down=bool(down))
+        return None
+    keysym = keyboard.translate(keycode, keysym, down=bool(down))
+    return (key_event(keysym, down=bool(down)),) if keysym else ()
 
 
 def pointer(memory: Memory, message: bytes) -> Sequence[bytes] | None:
     """RFC 6143 §7.5.5, and rfbproto, Extended Mouse Buttons; a plain one for an upstream that did not offer them."""
-    if len(message) == _POINTER.size or _EXTENDED_MOUSE in memory.offered:
+    plain = len(message) == _POINTER.size
+    if memory.seam.masked.buttons:
+        event = Pointer.parse(message)
+        buttons = event.buttons & ~memory.seam.masked.hidden_buttons(event.buttons)
+        message = (pointer_event if plain else extended_pointer_event)(buttons, event.x, event.y)
+    elif plain or _EXTENDED_MOUSE in memory.offered:
         memory.pointer_event = message
         return None
-    memory.pointer_event = pointer_event(*_POINTER.unpack_from(message))
-    return (memory.pointer_event,)
+    if not plain and _EXTENDED_MOUSE not in memory.offered:
+        message = pointer_event(*_POINTER.unpack_from(message))
+    memory.pointer_event = message
+    return (message,)
 
 
 def continuous_updates(memory: Memory, message: bytes) -> None:
@@ -99,10 +117,13 @@ def continuous_updates(memory: Memory, message: bytes) -> None:
     memory.formats.continuous_updates_set(enabled=message[1] != 0)
 
 
-def fence(memory: Memory, message: bytes) -> None:
-    """rfbproto, ClientFence."""
+def fence(memory: Memory, message: bytes) -> Sequence[bytes] | None:
+    """rfbproto, ClientFence. Answers come in the order of requests, so the first ones are for servers of before."""
     flags, length = _FENCE.unpack_from(message)
+    if memory.seam.late_fences and not flags & FENCE_REQUEST:
+        return away.fence(memory, message)
     memory.fences.from_client(flags, message[len(message) - length :])
+    return None
 
 
 def desktop_size(memory: Memory, message: bytes) -> None:
@@ -119,6 +140,16 @@ def audio(memory: Memory, message: bytes) -> None:
         memory.audio.enabled = operation == AudioRequest.ENABLE
 
 
+def only_remembered(effect: Effect) -> Effect:
+    """The effect on the memory, and nothing for an upstream."""
+
+    def remember(memory: Memory, message: bytes) -> Sequence[bytes]:
+        effect(memory, message)
+        return ()
+
+    return remember
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """What is to be known of one kind of message.
@@ -126,6 +157,9 @@ class Rule:
     `name`: what it is counted under. `effect`: None if it has none. `human`: only a person sends it. `control`,
     `power`: rights that it needs. `offer`: the capability that the upstream must have announced; QEMU ends the
     connection of a client that does not wait for it.
+
+    Effects in the place of `effect`: `away` while there is no upstream, `instead` while there is one that did not
+    offer what another one had. Where there is none, or it returns None, the message is lost.
     """
 
     name: str
@@ -134,26 +168,50 @@ class Rule:
     control: bool = False
     power: bool = False
     offer: Capability | None = None
+    away: Effect | None = None
+    instead: Effect | None = None
 
+
+_UPDATES, _FENCES, _SIZES, _AUDIO = (
+    Capability.CONTINUOUS_UPDATES,
+    Capability.FENCE,
+    Capability.DESKTOP_SIZE,
+    Capability.AUDIO,
+)
 
 RULES: Mapping[int, Rule] = {
-    ClientMessage.SET_PIXEL_FORMAT: Rule("set_pixel_format", set_pixel_format),
-    ClientMessage.SET_ENCODINGS: Rule("set_encodings", rewrite_encodings),
-    ClientMessage.FRAMEBUFFER_UPDATE_REQUEST: Rule("update_request", update_request),
-    ClientMessage.KEY_EVENT: Rule("key", key, human=True, control=True),
-    ClientMessage.POINTER_EVENT: Rule("pointer", pointer, human=True, control=True),
-    ClientMessage.CUT_TEXT: Rule("cut_text", control=True),
-    ClientMessage.ENABLE_CONTINUOUS_UPDATES: Rule(
-        "continuous_updates", continuous_updates, offer=Capability.CONTINUOUS_UPDATES
+    ClientMessage.SET_PIXEL_FORMAT: Rule("set_pixel_format", set_pixel_format, away=only_remembered(set_pixel_format)),
+    ClientMessage.SET_ENCODINGS: Rule("set_encodings", rewrite_encodings, away=only_remembered(rewrite_encodings)),
+    ClientMessage.FRAMEBUFFER_UPDATE_REQUEST: Rule(
+        "update_request", update_request, away=only_remembered(update_request)
     ),
-    ClientMessage.FENCE: Rule("fence", fence, offer=Capability.FENCE),
+    ClientMessage.KEY_EVENT: Rule("key", key, human=True, control=True, away=away.key),
+    ClientMessage.POINTER_EVENT: Rule("pointer", pointer, human=True, control=True, away=away.pointer),
+    ClientMessage.CUT_TEXT: Rule("cut_text", control=True, instead=instead.cut_text),
+    ClientMessage.ENABLE_CONTINUOUS_UPDATES: Rule(
+        "continuous_updates",
+        continuous_updates,
+        offer=_UPDATES,
+        away=away.continuous_updates,
+        instead=instead.continuous_updates,
+    ),
+    ClientMessage.FENCE: Rule("fence", fence, offer=_FENCES, away=away.fence, instead=away.fence),
     ClientMessage.XVP: Rule("xvp", control=True, power=True, offer=Capability.XVP),
-    ClientMessage.SET_DESKTOP_SIZE: Rule("set_desktop_size", desktop_size, control=True, offer=Capability.DESKTOP_SIZE),
+    ClientMessage.SET_DESKTOP_SIZE: Rule(
+        "set_desktop_size",
+        desktop_size,
+        control=True,
+        offer=_SIZES,
+        away=only_remembered(desktop_size),
+        instead=instead.desktop_size,
+    ),
     ClientMessage.GII: Rule("gii", offer=Capability.GII),
 }
 
 QEMU_RULES: Mapping[int, Rule] = {
-    QemuClient.EXTENDED_KEY_EVENT: Rule("qemu_key", qemu_key, human=True, control=True),
-    QemuClient.AUDIO: Rule("audio", audio, control=True, offer=Capability.AUDIO),
+    QemuClient.EXTENDED_KEY_EVENT: Rule("qemu_key", qemu_key, human=True, control=True, away=away.qemu_key),
+    QemuClient.AUDIO: Rule(
+        "audio", audio, control=True, offer=_AUDIO, away=only_remembered(audio), instead=only_remembered(audio)
+    ),
 }
 """By submessage of ClientMessage.QEMU. Its key events need no offer: without one they become plain."""

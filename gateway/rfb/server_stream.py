@@ -7,6 +7,7 @@ Messages leave whole, ServerCutText too: its extended form is compressed, and a 
 when the upstream is lost. One that is too large to hold streams from its first byte, as a rectangle does.
 """
 
+from collections.abc import Sequence
 from struct import Struct
 
 from gateway.errors import NotUnderstood
@@ -17,6 +18,7 @@ from gateway.rfb.memory import Capability, Change, Memory
 from gateway.rfb.messages import FENCE_REQUEST, ServerMessage, XvpServer
 from gateway.rfb.policy import Policy
 from gateway.rfb.server_messages import MEASURES
+from gateway.rfb.splice.fillers import END_OF_CONTINUOUS_UPDATES
 from gateway.rfb.standing import Inside
 from gateway.rfb.updates import UpdateFraming
 
@@ -27,13 +29,37 @@ _FRAMEBUFFER_UPDATE = int(ServerMessage.FRAMEBUFFER_UPDATE)
 class ServerStream(UpdateFraming):
     """Feed it the upstream's bytes; it gives what the browser may have of them. See Framing.receive."""
 
-    __slots__ = ("policy",)
+    __slots__ = ("_interjections", "policy")
 
     def __init__(self, memory: Memory, budget: HeldBudget, policy: Policy | None = None) -> None:
         super().__init__(memory, budget)
         self.policy = policy or Policy()
+        self._interjections = memory.seam.to_browser
+
+    @property
+    def between_messages(self) -> bool:
+        """Whether the browser stands between two server messages."""
+        return self._inside is self._idle and not self._rectangles_left
+
+    def take_parked(self) -> Sequence[bytes]:
+        """What is released and has not been handed on: nothing, but in a joined stream."""
+        return ()
+
+    def interject(self, out: Released) -> None:
+        """Append what the gateway itself has for the browser, if this is a place where it may go."""
+        if self._interjections and self.between_messages:
+            self._take_interjections(out)
+
+    def _take_interjections(self, out: Released) -> None:
+        """EndOfContinuousUpdates is the mark of a new pixel format: it waits for the last update in the old one."""
+        waiting, settled = self._interjections, self.memory.formats.settled
+        while waiting and (settled or waiting[0] != END_OF_CONTINUOUS_UPDATES):
+            out.append(waiting.pop(0))
 
     def _message(self, view: memoryview, at: int, limit: int, out: Released) -> int:
+        if self._interjections:
+            self._flush(view, at, out)
+            self._take_interjections(out)
         kind = view[at]
         if kind == _FRAMEBUFFER_UPDATE:
             return self._begin_update(view, at, limit, out)

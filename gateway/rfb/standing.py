@@ -22,6 +22,8 @@ class Inside(IntEnum):
     """A Hextile rectangle: a tile begins."""
     IMAGE = 5
     """A JPEG rectangle that is too large to hold."""
+    SEAM = 6
+    """A message or a rectangle begins, and the seam of a splice is still open: see splice.joined."""
 
 
 @dataclass(frozen=True, slots=True)

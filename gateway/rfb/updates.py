@@ -23,19 +23,17 @@ from gateway.rfb.rectangles.hextile import Tiles
 from gateway.rfb.rectangles.jpeg import Image
 from gateway.rfb.rectangles.measure import MEASURES
 from gateway.rfb.rectangles.tight import Tight
+from gateway.rfb.splice.fillers import EMPTY_RAW
 from gateway.rfb.standing import Inside, Standing
 from gateway.rfb.zlib_streams import ZlibStreams
 
 HEADER = Struct(">HHHHi")  # x, y, width, height, encoding
-EMPTY_RAW = bytes(HEADER.size)
-"""A Raw rectangle without area: the one filler that all clients take (rfb.md §3)."""
-
 _UPDATE = Struct(">BxH")
 
 # An enum's member costs 0.1 µs each time in CPython 3.11, as much as unpacking a header: those in use are read once.
 _TIGHT, _TIGHT_PNG, _HEXTILE, _JPEG = Encoding.TIGHT, Encoding.TIGHT_PNG, Encoding.HEXTILE, Encoding.JPEG
 _RAW, _LAST_RECT = Encoding.RAW, Encoding.LAST_RECT
-_MESSAGE, _RECTANGLE, _BULK, _DROPPED, _TILES, _IMAGE = Inside
+_MESSAGE, _RECTANGLE, _BULK, _DROPPED, _TILES, _IMAGE, _SEAM = Inside
 
 _WHOLE_CHUNK = 1 << 30  # what is joined at a time while a length can't be known
 
@@ -44,10 +42,12 @@ class UpdateFraming(Framing):
     """The rectangles of FramebufferUpdates. ServerStream adds the messages around them."""
 
     __slots__ = (
+        "_between",
         "_bulk_inflator",
         "_bulk_left",
         "_bulk_repairable",
         "_format",
+        "_idle",
         "_image",
         "_inside",
         "_rectangles_left",
@@ -61,9 +61,11 @@ class UpdateFraming(Framing):
         super().__init__()
         self.memory = memory
         self.budget = budget
-        self._inside = _MESSAGE
+        # Before a message and before a rectangle; SEAM both while a seam is open.
+        self._idle, self._between = _MESSAGE, _RECTANGLE
+        self._inside = self._idle
         self._format = memory.formats.current
-        self._streams = ZlibStreams(memory.inflators, memory.changed)
+        self._streams = ZlibStreams(memory)
         self._rectangles_left = 0
         self._bulk_left = 0
         self._bulk_repairable = True
@@ -86,10 +88,12 @@ class UpdateFraming(Framing):
         )
 
     def discard(self) -> int:
-        """Forget what is held and give back its reservation, at the end of this upstream; return how much it was."""
+        """Forget what is held, and where the browser stands, at the end of this upstream; return how much it was."""
         held = self.held
         self._tail = bytearray()
         self.budget.release()
+        self._rectangles_done(0, 0)
+        self._tiles = None
         return held
 
     def _join(self, data: memoryview, out: Released) -> int:
@@ -112,7 +116,13 @@ class UpdateFraming(Framing):
             return self._tile(view, at, limit)
         if inside is _IMAGE:
             return self._image_bulk(view, at, limit)
+        if inside is _SEAM:
+            return self._at_seam(view, at, limit, out)
         return self._bulk(view, at, limit, out)
+
+    def _at_seam(self, view: memoryview, at: int, limit: int, out: Released) -> int:
+        """Take the message or rectangle at `at`; only splice.joined opens a seam."""
+        raise NotImplementedError
 
     def _wait(self, at: int, end: int) -> int:
         """The unit at `at` reaches to `end` at least: a little more must be here before its length can be told."""
@@ -152,7 +162,7 @@ class UpdateFraming(Framing):
 
     def _rectangles_done(self, end: int, left: int) -> int:
         self._rectangles_left = left
-        self._inside = _RECTANGLE if left else _MESSAGE
+        self._inside = self._between if left else self._idle
         return end
 
     def _begin_tiles(self, at: int, width: int, height: int) -> int:
@@ -213,7 +223,7 @@ class UpdateFraming(Framing):
         if count:
             # 65535 may mean "until LastRect"; clients count all the same, so that many is the end either way.
             self._rectangles_left = count
-            self._inside = _RECTANGLE
+            self._inside = self._between
             return end
         # noVNC never asks for another update if one without rectangles comes while it decodes an image.
         self._replace(view, at + 2, end, [b"\0\1", EMPTY_RAW], out)
@@ -226,7 +236,7 @@ class UpdateFraming(Framing):
             return self._wait(at, at + HEADER.size)
         _, _, width, height, encoding = HEADER.unpack_from(view, at)
         body = at + HEADER.size
-        if encoding == _TIGHT:
+        if encoding == _TIGHT and self._between is _RECTANGLE:  # the seam looks at them one by one
             after = self._tight_run(view, at, limit)
             if after > at or self._need:
                 return after

@@ -4,14 +4,14 @@ Owns where each of them begins, and what is to become of the header there. Leave
 rectangles/, what the client's inflators have been fed to inflators, and changing the bytes to updates.
 """
 
-from collections import Counter
 from enum import IntEnum
 
-from gateway.errors import UpstreamChanged
+from gateway.errors import UpstreamChanged, UpstreamLost
 from gateway.rfb.inflators import HEADER_LENGTH, TIGHT_STREAMS, Inflator, Stream, window_size
-from gateway.rfb.memory import Change
+from gateway.rfb.memory import Change, Memory
 from gateway.rfb.rectangles.compressed import Compressed
 from gateway.rfb.rectangles.tight import Tight, plain_controls
+from gateway.rfb.splice.report import Note
 
 
 class Start(IntEnum):
@@ -41,11 +41,12 @@ class ZlibStreams:
     `plain`, `ends`: what tight.run reads and writes; `settle` follows it.
     """
 
-    __slots__ = ("_changed", "_inflators", "_starts", "ends", "plain")
+    __slots__ = ("_changed", "_inflators", "_seam", "_starts", "ends", "plain")
 
-    def __init__(self, inflators: list[Inflator], changed: Counter[Change]) -> None:
-        self._inflators = inflators
-        self._changed = changed
+    def __init__(self, memory: Memory) -> None:
+        self._inflators = memory.inflators
+        self._changed = memory.changed
+        self._seam = memory.seam
         self._starts = [Start.CONNECTION for _ in Stream]
         self.ends: dict[int, int] = {}
         self.plain = bytearray()
@@ -62,7 +63,8 @@ class ZlibStreams:
     def pass_on(self, view: memoryview, parts: Tight | Compressed) -> tuple[bytes | None, int]:
         """A rectangle is released: what replaces its head, None if nothing does, and where its own bytes go on.
 
-        Raises UpstreamChanged if a stream begins that can't go on in the client's inflator.
+        If a stream begins that can't go on in the client's inflator, raises UpstreamLost, and UpstreamChanged when its
+        encoding had been left out because of that.
         """
         starts = self._starts_in(parts)
         self._reset(parts.resets)
@@ -105,7 +107,7 @@ class ZlibStreams:
             self._starts[stream] = Start.NONE
             return Join.KEEP
         inflator = self._inflators[stream]
-        join = self._join(inflator, header, self._starts[stream])
+        join = self._join(stream, header)
         if join is not Join.DROP:
             inflator.begin(header)
         for other in Stream:
@@ -114,15 +116,20 @@ class ZlibStreams:
         self._mark_plain()
         return join
 
-    @staticmethod
-    def _join(inflator: Inflator, header: bytes, start: Start) -> Join:
+    def _join(self, stream: Stream, header: bytes) -> Join:
+        inflator, start = self._inflators[stream], self._starts[stream]
         if not inflator.used:
             return Join.KEEP
         if inflator.accepts(header):
+            if start is Start.CONNECTION:
+                self._seam.report.note(Note.ZLIB_HEADER, HEADER_LENGTH)
             return Join.DROP
         if start is Start.RESET:
             return Join.KEEP_AND_RESET
-        raise UpstreamChanged("a zlib stream of the new server does not fit the client's inflator")
+        if stream in self._seam.left_out:
+            raise UpstreamChanged(f"the server uses {stream.name}, which was not negotiated")
+        self._seam.left_out.update(other for other in Stream if self._inflators[other] is inflator)
+        raise UpstreamLost(f"{stream.name} can't go on in the client's inflator: left out from now on")
 
     def _mark_plain(self) -> None:
         self.plain = plain_controls([start is Start.NONE for start in self._starts[:TIGHT_STREAMS]])

@@ -50,7 +50,11 @@ async def test_a_resume_token_of_another_console_expired_or_forged_starts_afresh
     first = await gate.grant("lab/vm1", None)
     assert first is not None
     forged = Seal().close(first.grant)
-    for console, token, later in (("lab/vm2", first.resume, 0), ("lab/vm1", forged, 0), ("lab/vm1", first.resume, 3600)):
+    for console, token, later in (
+        ("lab/vm2", first.resume, 0),
+        ("lab/vm1", forged, 0),
+        ("lab/vm1", first.resume, 3600),
+    ):
         clock.now += later
         other = await gate.grant(console, token)
         assert other is not None

@@ -22,9 +22,7 @@ def test_defaults_are_those_of_the_documentation(load_text):
     assert settings.state.url == "memory://"
     assert settings.keepalive == Keepalive(upstream_after=45, method="auto", browser_ping=20, browser_timeout=20)
     assert settings.reconnect == Reconnect(window=120, per_minute=24)
-    assert settings.limits == Limits(
-        sessions=2000, human_idle=1800, duration=43200, held=4 * MIB, held_total=128 * MIB
-    )
+    assert settings.limits == Limits(sessions=2000, human_idle=1800, duration=43200, held=4 * MIB, held_total=128 * MIB)
     assert settings.log == Log(level="info", format="auto")
 
 

@@ -1,9 +1,19 @@
 """The loss of an upstream: completing what the browser has half of (rfb.md §3, §5.1).
 
-Owns the fillers, and the passage from an upstream to none. Leaves where the browser stands to ServerStream.
+Owns the fillers for it, and the passage from an upstream to none. Leaves where the browser stands to ServerStream.
 """
 
+from gateway.errors import UpstreamChanged
+from gateway.rfb.encodings import Encoding
+from gateway.rfb.inflators import Stream
+from gateway.rfb.memory import Fences, Memory
+from gateway.rfb.rectangles.hextile import BACKGROUND_SPECIFIED
 from gateway.rfb.server_stream import ServerStream
+from gateway.rfb.splice import fillers
+from gateway.rfb.splice.report import Note, Report
+from gateway.rfb.standing import Standing
+
+_ZEROS = bytes(64 * 1024)
 
 
 def finish(stream: ServerStream) -> list[bytes]:
@@ -13,4 +23,65 @@ def finish(stream: ServerStream) -> list[bytes]:
     stream stays good for `interject`, and for nothing else. Raises UpstreamChanged inside something that nobody but
     that server could complete.
     """
-    raise NotImplementedError
+    memory = stream.memory
+    memory.seam.report = Report()
+    parked = stream.take_parked()
+    standing = stream.standing
+    if not standing.repairable:
+        raise UpstreamChanged("lost inside a rectangle or message that was too large to hold")
+    held = stream.discard()
+    if held:
+        memory.seam.report.note(Note.UNFINISHED, held)
+    completed = [*parked, *_rectangle(memory, standing), *_update(memory, standing), *_fences(memory)]
+    _leave(memory)
+    return completed
+
+
+def _rectangle(memory: Memory, standing: Standing) -> list[bytes]:
+    """The rest of a Raw or Hextile rectangle that was begun: black, until the refresh."""
+    if standing.raw_left:
+        blocks, rest = divmod(standing.raw_left, len(_ZEROS))
+        padding = [_ZEROS] * blocks + [_ZEROS[:rest]] * bool(rest)
+    elif standing.tiles_left:
+        # Each says its background: a tile that keeps the last one fails where there was none yet.
+        padding = [(bytes([BACKGROUND_SPECIFIED]) + bytes(standing.pixel)) * standing.tiles_left]
+    else:
+        return []
+    memory.seam.report.note(Note.PADDING, sum(map(len, padding)))
+    return padding
+
+
+def _update(memory: Memory, standing: Standing) -> list[bytes]:
+    """The end of an update that was begun."""
+    begun = standing.raw_left > 0 or standing.tiles_left > 0
+    missing = standing.rectangles_left - begun
+    if missing <= 0:
+        return []
+    if Encoding.LAST_RECT in memory.encodings:
+        memory.seam.report.note(Note.LAST_RECT, len(fillers.LAST_RECT))
+        return [fillers.LAST_RECT]
+    memory.seam.report.note(Note.EMPTY_RECTANGLE, len(fillers.EMPTY_RAW) * missing, missing)
+    return [fillers.EMPTY_RAW * missing]
+
+
+def _fences(memory: Memory) -> list[bytes]:
+    """Answers to the requests of the client that the server has left open."""
+    answers = [fillers.fence_answer(flags, payload) for flags, payload in memory.fences.owed_by_server]
+    for answer in answers:
+        memory.seam.report.note(Note.FENCE_ANSWER, len(answer))
+    return answers
+
+
+def _leave(memory: Memory) -> None:
+    """Remember what the next upstream must be told, and what is still to come for this one."""
+    seam, keyboard, held = memory.seam, memory.keyboard, memory.seam.held
+    held.keysyms |= keyboard.keysyms | dict.fromkeys(keyboard.translated.values())
+    held.keycodes |= keyboard.keycodes
+    held.buttons |= memory.pointer.buttons if memory.pointer is not None else 0
+    seam.late_fences += memory.fences.owed_by_client
+    memory.fences = Fences()
+    seam.offered_before = frozenset(memory.offered)
+    memory.offered.clear()
+    seam.left_out |= {stream for stream in Stream if not memory.inflators[stream].continuable}
+    seam.to_upstream.clear()
+    seam.away = True

@@ -1,6 +1,6 @@
 """Keys and buttons whose press no server got: first pressed while the upstream was away.
 
-Owns what stays hidden until it is released, so that neither the press comes late nor a release comes without one.
+Owns what stays hidden until it is released, so that neither does the press come late nor a release without one.
 """
 
 from dataclasses import dataclass, field
@@ -10,10 +10,14 @@ MASKED_MAX = 64  # more keys than hands can press; what is pressed beyond is not
 
 @dataclass(slots=True)
 class Masked:
-    """`keysyms` of KeyEvent, `keycodes` of QEMU's extended events, `buttons` as bits of the pointer's mask."""
+    """`keysyms` of KeyEvent, `keycodes` of QEMU's extended events, `buttons` as bits of the pointer's mask.
+
+    `lifted`: keysyms that were down at the loss, and whose release may still come from the browser.
+    """
 
     keysyms: set[int] = field(default_factory=set)
     keycodes: set[int] = field(default_factory=set)
+    lifted: set[int] = field(default_factory=set)
     buttons: int = 0
 
     def press(self, keys: set[int], key: int) -> None:
@@ -29,7 +33,17 @@ class Masked:
             keys.discard(key)
         return True
 
+    def released(self, keysym: int) -> None:
+        """A key was released that is neither hidden nor down.
+
+        Some clients release another keysym than they pressed, when Shift changed in between: a hidden one may be up.
+        """
+        if keysym in self.lifted:
+            self.lifted.discard(keysym)
+        else:
+            self.keysyms.clear()
+
     def hidden_buttons(self, buttons: int) -> int:
-        """Of the buttons that are down those that are to be withheld; the others are no longer."""
+        """Of the buttons that are down those that are to be withheld; a released one is hidden no longer."""
         self.buttons &= buttons
         return self.buttons

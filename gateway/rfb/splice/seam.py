@@ -3,22 +3,33 @@
 Owns the state of one session's seam; Memory carries it, since client and server stream both work on it.
 """
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
+from gateway.errors import ProtocolViolation
+from gateway.rfb.encodings import TIGHT_ENCODINGS, Encoding
 from gateway.rfb.inflators import Stream
 from gateway.rfb.splice.masked import Masked
-from gateway.rfb.splice.report import Report
+from gateway.rfb.splice.report import Note, Report
 
-TO_BROWSER_MAX = 256 * 1024
-"""Bytes that may wait for a message's border; only a client that asks and asks without reading gets there."""
+TO_BROWSER_MAX = 1024  # messages waiting for a border; only a client that asks without end gets there
+
+_CARRIERS: Mapping[Stream, frozenset[int]] = {
+    Stream.ZLIB: frozenset({Encoding.ZLIB}),
+    Stream.ZRLE: frozenset({Encoding.ZRLE}),
+    Stream.ZYWRLE: frozenset({Encoding.ZYWRLE}),
+}
+"""The encodings that a zlib stream is used by; those of Tight are used by all its encodings."""
 
 
 @dataclass(slots=True)
 class Held:
-    """What an upstream was last told to be down, and the next one must be told is not: keysyms, keycodes with their
-    keysyms, and the buttons of the last PointerEvent."""
+    """What an upstream was last told to be down, and the next one must be told is not.
 
-    keysyms: set[int] = field(default_factory=set)
+    Keysyms of KeyEvent, keycodes of QEMU's events with their keysyms, buttons of the last PointerEvent.
+    """
+
+    keysyms: dict[int, None] = field(default_factory=dict)
     keycodes: dict[int, int] = field(default_factory=dict)
     buttons: int = 0
 
@@ -31,9 +42,10 @@ class Seam:
     ServerStream.interject. `to_upstream`: its own for the upstream, caused by what the server sent; whoever feeds the
     server stream sends and clears them at once.
 
-    `masked`, `held`: see there. `late_fences`: answers still to come from the client to fences of upstreams that are
-    gone. `left_out`: zlib streams that can't go on in the client's inflators; their encodings aren't negotiated any
-    more. `h264_used`: the client's H.264 contexts have content. `report`: of the last loss and what followed it.
+    `masked`, `held`: see there. `offered_before`: capabilities of the upstream that was lost last. `late_fences`:
+    answers still to come from the client to fences of upstreams that are gone. `left_out`: zlib streams that can't go
+    on in the client's inflators. `h264_used`: the client's H.264 contexts have content. `report`: of the last loss and
+    what followed it.
     """
 
     away: bool = False
@@ -41,7 +53,25 @@ class Seam:
     to_upstream: list[bytes] = field(default_factory=list)
     masked: Masked = field(default_factory=Masked)
     held: Held = field(default_factory=Held)
+    offered_before: Collection[int] = ()
     late_fences: int = 0
     left_out: set[Stream] = field(default_factory=set)
     h264_used: bool = False
     report: Report = field(default_factory=Report)
+
+    @property
+    def encodings_left_out(self) -> frozenset[int]:
+        """Encodings that are not negotiated any more, for the rest of the session."""
+        return frozenset().union(*(_CARRIERS.get(stream, TIGHT_ENCODINGS) for stream in self.left_out))
+
+    def tell_browser(self, kind: Note, message: bytes) -> None:
+        """Queue a message for the browser. Raises ProtocolViolation if it causes more of them than it takes."""
+        if len(self.to_browser) >= TO_BROWSER_MAX:
+            raise ProtocolViolation("the browser asks more than it waits for answers")
+        self.to_browser.append(message)
+        self.report.note(kind, len(message))
+
+    def tell_upstream(self, kind: Note, message: bytes) -> None:
+        """Queue a message for the upstream; there is at most one for each update or announcement of the server's."""
+        self.to_upstream.append(message)
+        self.report.note(kind, len(message))
