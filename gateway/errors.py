@@ -270,7 +270,18 @@ class UpstreamUnreachable(UpstreamError):
 
 
 class UpstreamLost(UpstreamError):
-    """Was connected, then closed, reset or silent."""
+    """Was connected, then closed, reset or silent. `closed`: by a Close frame or FIN, as one who means it does."""
+
+    def __init__(self, message: str, *, closed: bool = False) -> None:
+        super().__init__(message)
+        self.closed = closed
+
+
+class Contended(UpstreamError):
+    """Somebody outside keeps taking the instance, where only one session is allowed."""
+
+    ending = CONTENDED
+    retryable = False
 
 
 class UpstreamAuth(UpstreamError):

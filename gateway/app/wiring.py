@@ -55,9 +55,10 @@ async def running(settings: Settings, buffer: ReceiveBuffer | None = None) -> As
     async with AsyncExitStack() as stack:
         providers = await stack.enter_async_context(providing(settings))
         terms = {name: _terms(settings, name) for name in providers}
-        shared = Shared(buffer or ReceiveBuffer(), metrics, HeldTotal(settings.limits.held_total))
+        state = MemoryState(time.monotonic)
+        shared = Shared(buffer or ReceiveBuffer(), metrics, HeldTotal(settings.limits.held_total), state)
         registry = Registry(settings.limits.sessions, terms.__getitem__, shared)
-        access = OpenAccess(MemoryState(time.monotonic), Seal(), grant_ttl=settings.limits.duration, clock=time.time)
+        access = OpenAccess(state, Seal(), grant_ttl=settings.limits.duration, clock=time.time)
         tls = settings.listen.tls
         front = Front.of(settings.listen.public_url or "", settings.listen.allowed_origins, tls=tls is not None)
         public = PublicSite(front, access, providers, registry, pages, readiness, _static_consoles(settings))

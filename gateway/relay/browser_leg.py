@@ -1,6 +1,7 @@
 """The leg towards the browser: a WebSocket server connection whose opening handshake is over."""
 
 import asyncio
+import json
 from collections.abc import Callable, Sequence
 
 from gateway import errors
@@ -19,7 +20,7 @@ MAX_PAYLOAD = 1024 * 1024
 class BrowserLeg(Leg):
     """Speaks WebSocket as the server; hands on unmasked payload, sends spans as one binary message each.
 
-    `on_payload` gets the payload spans of one read.
+    `on_payload` gets the payload spans of one read. `notices`: the page asked to be told what goes on.
     `on_gone` is called when the connection is over, so that whoever accepted it can let go.
     """
 
@@ -29,6 +30,7 @@ class BrowserLeg(Leg):
         self._on_gone = on_gone
         self.on_payload: Callable[[Sequence[Span]], None] = lambda _: None
         self.payload_out = 0
+        self.notices = False
 
     def received(self, data: memoryview) -> None:
         """Take the frames of one read apart."""
@@ -63,6 +65,15 @@ class BrowserLeg(Leg):
         self.payload_out += size
         self.write([frames.header(Opcode.BINARY, size), *spans])
 
+    def notice(self, **fields: str | float) -> None:
+        """Tell a page that asked for notices what goes on, as a text message with a JSON object.
+
+        RFB is binary: its stream is not touched, and a client that did not ask never gets one.
+        """
+        if self.notices and self.open:
+            text = json.dumps(fields).encode()
+            self.write([frames.header(Opcode.TEXT, len(text)), text])
+
     def ping(self) -> None:
         """Ask for a sign of life; browsers answer by themselves."""
         if self.open:
@@ -85,7 +96,7 @@ class BrowserLeg(Leg):
             self.resume_reading()
             self.abort_later()
 
-    def lost(self, cause: str) -> GatewayError:
+    def lost(self, cause: str, *, closed: bool) -> GatewayError:  # noqa: ARG002 - FIN or reset, it is gone
         """A browser that went without a Close frame."""
         return BrowserLost(cause)
 

@@ -95,7 +95,7 @@ class Leg(asyncio.BufferedProtocol):
 
     def eof_received(self) -> bool:
         """The peer will send no more: there is no half-open VNC session."""
-        self.end(self.lost("the connection was closed"))
+        self.end(self.lost("the connection was closed", closed=True))
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -103,12 +103,12 @@ class Leg(asyncio.BufferedProtocol):
         self._transport = None
         if self._abort is not None:
             self._abort.cancel()
-        self.end(self.lost(str(exc) if exc else "the connection was closed"))
+        self.end(self.lost(str(exc) if exc else "the connection was closed", closed=exc is None))
         if self.peer is not None:
             self.peer.resume_reading()
 
-    def lost(self, cause: str) -> GatewayError:
-        """The error that a loss of this leg's connection is."""
+    def lost(self, cause: str, *, closed: bool) -> GatewayError:
+        """The error that a loss of this leg's connection is; `closed`: by FIN, not by a reset."""
         raise NotImplementedError
 
     # Flow control: one leg's full write buffer stops reading on the other.
@@ -119,6 +119,13 @@ class Leg(asyncio.BufferedProtocol):
         for leg, source in ((self, peer), (peer, self)):
             if leg.blocked:
                 source.pause_reading()
+
+    def part(self) -> None:
+        """Undo `join`; the peer reads on."""
+        peer, self.peer = self.peer, None
+        if peer is not None:
+            peer.peer = None
+            peer.resume_reading()
 
     def pause_writing(self) -> None:
         """The transport holds more than it may: stop the source."""

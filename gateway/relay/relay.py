@@ -1,52 +1,136 @@
-"""The loop between the two legs: every byte of a session passes through the two methods below.
+"""The loop between the two legs: every byte of a session passes through the two methods at the end.
 
 Spans that ServerStream releases leave in the same call that read them: no queue, no task, no copy but of
 the one unfinished rectangle. Flow control is the legs': each pauses its peer while it cannot write.
+
+The browser's leg, the client's stream and their memory live as long as the session; the upstream's leg and
+the server's stream are replaced when the upstream is lost. In between `upstream` is None and the client's
+messages only change what is remembered.
 """
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Sequence
 
+from gateway.errors import GatewayError
 from gateway.relay.browser_leg import BrowserLeg
 from gateway.relay.leg import Span
 from gateway.relay.upstream_leg import UpstreamLeg
+from gateway.rfb import messages
 from gateway.rfb.client_stream import ClientStream
+from gateway.rfb.held import HeldBudget
+from gateway.rfb.memory import Memory
+from gateway.rfb.policy import Policy
 from gateway.rfb.server_stream import ServerStream
+from gateway.rfb.splice.finish import finish
+from gateway.rfb.splice.join import join
+from gateway.rfb.splice.joined import JoinedStream
 
 
 class Relay:
-    """Two legs and the RFB stream in each direction."""
+    """A browser's leg, and the upstream that it is joined to for now, None between two.
 
-    def __init__(
-        self, browser: BrowserLeg, upstream: UpstreamLeg, server_stream: ServerStream, client_stream: ClientStream
-    ) -> None:
+    `payload_to_upstream`: bytes sent to all upstreams so far.
+    """
+
+    def __init__(self, browser: BrowserLeg, server_init: bytes, budget: HeldBudget, policy: Policy) -> None:
         self.browser = browser
-        self.upstream = upstream
-        self.server_stream = server_stream
-        self.client_stream = client_stream
+        self.upstream: UpstreamLeg | None = None
+        self.memory = Memory(server_init)
+        self.server_stream: ServerStream | JoinedStream = ServerStream(self.memory, budget, policy)
+        self.client_stream = ClientStream(self.memory, policy)
+        self.payload_to_upstream = 0
+        self._budget = budget
+        self._policy = policy
+        self._refreshing: tuple[JoinedStream, Callable[[], object]] | None = None
+        self._lost: asyncio.Future[GatewayError] = asyncio.get_running_loop().create_future()
 
-    def start(self, server_init: bytes, *, from_upstream: bytes, from_browser: bytes) -> None:
+    def start(self, upstream: UpstreamLeg, server_init: bytes, *, from_upstream: bytes, from_browser: bytes) -> None:
         """Send ServerInit, relay what came early on either side, and go on from there.
 
         Raises what the streams raise about those early bytes.
         """
         self.browser.send([server_init])
         self.browser.on_payload = self._from_browser
-        self.upstream.on_payload = self._from_upstream
-        self.browser.join(self.upstream)
+        self._attach(upstream)
         if from_upstream:
-            self._from_upstream([memoryview(from_upstream)])
+            self._from_upstream([from_upstream])
         if from_browser:
             self._from_browser([from_browser])
+
+    async def until_lost(self) -> GatewayError:
+        """Wait for the end of the upstream: the reason."""
+        return await self._lost
+
+    def lose(self) -> None:
+        """Let go of the upstream and finish what the browser has half of (rfb.md §5.1).
+
+        Raises UpstreamChanged if only that server could have finished it.
+        """
+        self.detach()
+        self._refreshing = None
+        rest = finish(self.server_stream)
+        if rest:
+            self.browser.send(rest)
+
+    def splice(
+        self, upstream: UpstreamLeg, server_init: bytes, *, from_upstream: bytes, on_refreshed: Callable[[], object]
+    ) -> None:
+        """Join a new upstream, whose handshake is over, to the browser (rfb.md §5.4).
+
+        `on_refreshed` is called once the picture is whole again. Raises NotUnderstood for an impossible ServerInit.
+        """
+        stream, replay = join(self.memory, server_init, self._budget, self._policy)
+        self.server_stream = stream
+        self._refreshing = stream, on_refreshed
+        self._attach(upstream)
+        self.send_upstream(replay)
+        self._interject()
+        if from_upstream:
+            self._from_upstream([from_upstream])
+
+    def detach(self) -> None:
+        """Part from the upstream, if there is one."""
+        upstream, self.upstream = self.upstream, None
+        if upstream is not None:
+            upstream.part()
+            upstream.close()
+
+    def request_update(self) -> None:
+        """Ask for changes of the whole picture, as the client has done anyway: the harmless sign of life."""
+        memory = self.memory
+        memory.formats.update_requested()
+        request = messages.framebuffer_update_request(0, 0, memory.width, memory.height, incremental=True)
+        self.send_upstream([request])
+
+    def send_upstream(self, messages: Sequence[Span]) -> None:
+        """Send whole messages of the gateway's own, or of the browser."""
+        if messages and self.upstream is not None:
+            before = self.upstream.payload_out
+            self.upstream.send(messages)
+            self.payload_to_upstream += self.upstream.payload_out - before
+
+    def _attach(self, upstream: UpstreamLeg) -> None:
+        self.upstream = upstream
+        self._lost = lost = asyncio.get_running_loop().create_future()
+        upstream.on_payload = self._from_upstream
+        self.browser.join(upstream)
+        upstream.report_end(lambda error: None if lost.done() else lost.set_result(error))
 
     def _from_upstream(self, spans: Sequence[Span]) -> None:
         released: list[Span] = []
         receive = self.server_stream.receive
         try:
             for span in spans:
-                receive(memoryview(span), released)
+                receive(span, released)
         finally:
             if released:  # what was whole before a fault belongs to the browser
                 self.browser.send(released)
+        if self.memory.seam.to_upstream:
+            ours, self.memory.seam.to_upstream = self.memory.seam.to_upstream, []
+            self.send_upstream(ours)
+        if self._refreshing is not None and self._refreshing[0].refreshed:
+            (_, on_refreshed), self._refreshing = self._refreshing, None
+            on_refreshed()
 
     def _from_browser(self, spans: Sequence[Span]) -> None:
         messages: list[Span] = []
@@ -55,5 +139,13 @@ class Relay:
             for span in spans:
                 receive(span, messages)
         finally:
-            if messages:
-                self.upstream.send(messages)
+            self.send_upstream(messages)
+        if self.memory.seam.to_browser:
+            self._interject()
+
+    def _interject(self) -> None:
+        """Send the browser what the gateway itself has to say, if the server's stream is between two messages."""
+        released: list[Span] = []
+        self.server_stream.interject(released)
+        if released:
+            self.browser.send(released)

@@ -78,7 +78,11 @@ class UpstreamLeg(Leg):
             if control.opcode is Opcode.PONG:
                 self.pongs_in += 1
             elif control.opcode is Opcode.CLOSE:
-                self.end(UpstreamLost(f"the upstream closed the WebSocket with {control.code} {control.reason!r}"))
+                self.end(
+                    UpstreamLost(
+                        f"the upstream closed the WebSocket with {control.code} {control.reason!r}", closed=True
+                    )
+                )
             elif self.open and self.unsent < MAX_PONG_BACKLOG:
                 self.write([frames.control(Opcode.PONG, control.payload, os.urandom(4))])
 
@@ -109,6 +113,6 @@ class UpstreamLeg(Leg):
         self.resume_reading()
         self.close_transport()
 
-    def lost(self, cause: str) -> GatewayError:
+    def lost(self, cause: str, *, closed: bool) -> GatewayError:
         """A server that went, whatever the way."""
-        return UpstreamLost(cause)
+        return UpstreamLost(cause, closed=closed)

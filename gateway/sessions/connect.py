@@ -1,17 +1,25 @@
-"""From a console's name to a server that greets: locate and dial, again with a new address where that may help."""
+"""From a console's name to a server that is ready: locate, dial, handshake, again where that may help.
+
+First opening and reconnect share this code. Every attempt takes a new address: clouds give them for one use.
+"""
 
 import asyncio
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass
 
 from gateway.access.grants import Grant
-from gateway.errors import CloudError, GatewayError
+from gateway.errors import CloudError, GatewayError, InstanceNotRunning, RateLimited, UpstreamUnreachable
 from gateway.providers.provider import Provider
 from gateway.providers.target import Target
 from gateway.relay.dial import dial
 from gateway.relay.opening import UpstreamOpening
-from gateway.sessions.terms import Shared
+from gateway.sessions.terms import Shared, Terms
+
+HANDSHAKE_TIMEOUT = 10.0
+"""Seconds for the server's RFB handshake: a few round trips, and no person is asked for anything."""
 
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 8.0
@@ -19,43 +27,97 @@ LONGEST_PAUSE = 8.0
 Report = Callable[..., object]
 
 
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """A server that waits for messages. `attempts`: how many it took; the times are the last one's, in seconds."""
+
+    target: Target
+    opening: UpstreamOpening
+    server_init: bytes
+    attempts: int
+    locate_s: float
+    dial_s: float
+    handshake_s: float
+
+
 class Connector:
     """Reaches one console for one session, as often as it takes.
 
-    `kind`: the provider's type; `report(event, **fields)` is told about each step.
+    `shared`: waits for the browser's ClientInit and gives its flag. `report(event, **fields)` is told about each step.
     """
 
-    def __init__(self, grant: Grant, provider: Provider, kind: str, shared: Shared, report: Report) -> None:
+    def __init__(
+        self,
+        grant: Grant,
+        provider: Provider,
+        terms: Terms,
+        around: Shared,
+        shared: Callable[[], Awaitable[bool]],
+        report: Report,
+    ) -> None:
         self._grant = grant
         self._instance = grant.console.partition("/")[2]
         self._provider = provider
-        self._kind = kind
+        self._terms = terms
+        self._around = around
         self._shared = shared
         self._report = report
+        self._budget = f"{terms.kind}:{provider.account}:{self._instance}"
 
-    async def reach(self, window: float) -> tuple[Target, UpstreamOpening]:
-        """An address and the connection to it, whose server has greeted; tried for at most `window` seconds.
+    async def reach(self, window: float, *, again: bool = False) -> Reached:
+        """Try for `window` seconds; the last attempt may go on beyond, within its own limits.
 
-        The last attempt may go on beyond, within its own limits. Raises the last attempt's CloudError or UpstreamError.
+        `again`: the console was open before, so a machine that does not run may be on its way back. Raises the last
+        attempt's CloudError or UpstreamError.
         """
         now = asyncio.get_running_loop().time
         deadline = now() + window
-        for attempt, pause in enumerate(pauses()):
+        for attempt, pause in enumerate(pauses(), start=1):
             try:
-                return await self._attempt()
+                return await self._attempt(attempt)
             except GatewayError as error:
                 wait = max(pause, error.retry_after or 0)
-                if not error.retryable or (error.once and attempt) or now() + wait >= deadline:
+                hope = error.retryable or (again and isinstance(error, InstanceNotRunning))
+                if not hope or (error.once and attempt > 1) or now() + wait >= deadline:
                     raise
                 self._report("session.retry", reason=error.ending.name, cause=str(error), wait_s=round(wait, 3))
             await asyncio.sleep(wait)
         raise AssertionError("pauses() does not end")
 
-    async def _attempt(self) -> tuple[Target, UpstreamOpening]:
-        metrics = self._shared.metrics
+    async def _attempt(self, number: int) -> Reached:
+        await self._spend()
+        slot = self._around.dials(self._provider.account) if self._terms.cloud else nullcontext()
+        async with slot:
+            begun = time.monotonic()
+            target = await self._locate()
+            located = time.monotonic()
+            self._report("session.dialling", upstream=str(target), request_id=target.request_id)
+            metrics = self._around.metrics
+            metrics.address_age_seconds.observe(target.age(located))
+            with metrics.dial_seconds.labels(self._terms.kind).time():
+                opening = await dial(target, self._around.buffer)
+        dialled = time.monotonic()
         try:
-            with metrics.locate_seconds.labels(self._kind).time():
-                target = await self._provider.locate(
+            server_init = await self._shake(target, opening)
+        except BaseException:
+            opening.leg.close()
+            raise
+        done = time.monotonic()
+        return Reached(target, opening, server_init, number, located - begun, dialled - located, done - dialled)
+
+    async def _spend(self) -> None:
+        """Take one dial from the instance's budget, which is kept below the cloud's own."""
+        per_minute = self._terms.reconnect.per_minute
+        wait = await self._around.state.spend(self._budget, per_minute)
+        self._around.metrics.budget_left.observe(self._around.state.left(self._budget, per_minute))
+        if wait:
+            raise RateLimited(f"{per_minute} dials of the instance in a minute are spent", retry_after=wait)
+
+    async def _locate(self) -> Target:
+        metrics = self._around.metrics
+        try:
+            with metrics.locate_seconds.labels(self._terms.kind).time():
+                return await self._provider.locate(
                     self._instance,
                     session=self._grant.session,
                     user=self._grant.user,
@@ -64,10 +126,17 @@ class Connector:
         except CloudError as error:
             metrics.provider_error(self._provider.name, error.code)
             raise
-        self._report("session.dialling", upstream=str(target), request_id=target.request_id)
-        metrics.address_age_seconds.observe(target.age(time.monotonic()))
-        with metrics.dial_seconds.labels(self._kind).time():
-            return target, await dial(target, self._shared.buffer)
+
+    async def _shake(self, target: Target, opening: UpstreamOpening) -> bytes:
+        """End RFB's handshake with the server (rfb.md §4): its ServerInit."""
+        shared = await self._shared()
+        password = target.password.get_secret_value() if target.password else None
+        try:
+            async with asyncio.timeout(HANDSHAKE_TIMEOUT):
+                with self._around.metrics.handshake_seconds.labels(self._terms.kind).time():
+                    return await opening.shake(password, shared=shared)
+        except TimeoutError as error:
+            raise UpstreamUnreachable(f"{target} stopped in RFB's handshake for {HANDSHAKE_TIMEOUT:g} s") from error
 
 
 def pauses() -> Iterator[float]:

@@ -1,4 +1,4 @@
-"""One session, readable top to bottom: locate ► dial ► handshake ► relay ► close.
+"""One session, readable top to bottom: locate ► dial ► handshake ► relay ⇄ splice ► close.
 
 The browser's upgrade is answered before this begins, so whatever goes wrong here ends as a close code
 whose reason is its public name (product.md, "How things end").
@@ -6,26 +6,26 @@ whose reason is its public name (product.md, "How things end").
 
 import asyncio
 import time
+from typing import Literal
 
 import structlog
 
 from gateway.access.grants import Grant
-from gateway.errors import GatewayError, ProtocolViolation, UpstreamUnreachable
+from gateway.errors import GatewayError, ProtocolViolation, UpstreamLost
 from gateway.providers.provider import Provider
-from gateway.providers.target import Target
 from gateway.relay.browser_leg import BrowserLeg
-from gateway.relay.opening import BrowserOpening, UpstreamOpening
+from gateway.relay.opening import BrowserOpening
 from gateway.relay.relay import Relay
-from gateway.rfb.client_stream import ClientStream
 from gateway.rfb.held import HeldBudget
-from gateway.rfb.memory import Memory
-from gateway.rfb.server_stream import ServerStream
-from gateway.sessions.connect import Connector
+from gateway.sessions.connect import Connector, Reached
+from gateway.sessions.fight import Fight
 from gateway.sessions.terms import Shared, Terms
 from gateway.sessions.watch import Watch
 
-HANDSHAKE_TIMEOUT = 10.0
-"""Seconds for each side's RFB handshake: a few round trips, and no person is asked for anything."""
+CLIENT_INIT_TIMEOUT = 10.0
+"""Seconds for the browser's RFB handshake: a few round trips, and no person is asked for anything."""
+
+Outcome = Literal["done", "failed", "abandoned"]
 
 OPEN_WINDOW = 15.0
 """Seconds in which a first opening is tried again; longer waits are the page's, where people see them."""
@@ -34,7 +34,8 @@ OPEN_WINDOW = 15.0
 class Session:
     """A browser at a console, from its upgrade to its close code.
 
-    `state`: connecting, open or ended. `upstream`: where the console is, without secrets.
+    `state`: connecting, open, reconnecting or ended. `upstream`: where the console is, without secrets.
+    `splices`: how often the upstream was replaced.
     """
 
     def __init__(
@@ -45,12 +46,15 @@ class Session:
         self.state = "connecting"
         self.started_at = time.time()
         self.upstream = ""
+        self.splices = 0
         self.watch: Watch | None = None
         self._browser = browser
         self._terms = terms
         self._shared = shared
         self._log = structlog.get_logger().bind(session=grant.session, console=grant.console)
-        self._connector = Connector(grant, provider, terms.kind, shared, self._log.info)
+        self._connector = Connector(grant, provider, terms, shared, self._client_init, self._log.info)
+        self._opening: BrowserOpening | None = None
+        self._fight = Fight()
         self._end: asyncio.Future[GatewayError] = asyncio.get_running_loop().create_future()
 
     def end(self, error: GatewayError) -> None:
@@ -87,48 +91,84 @@ class Session:
         raise await self._end
 
     async def _phases(self) -> None:
-        opening = BrowserOpening(self._browser)
-        target, upstream = await self._connector.reach(min(OPEN_WINDOW, self._terms.reconnect.window))
-        self.upstream = str(target)
-        try:
-            await self._relay(target, upstream, await self._shake(opening, target, upstream), opening.early)
-        finally:
-            self.watch = None
-            upstream.leg.close()
-
-    async def _shake(self, opening: BrowserOpening, target: Target, upstream: UpstreamOpening) -> bytes:
-        """End RFB's handshake on both sides (rfb.md §4): the server's ServerInit."""
-        try:
-            async with asyncio.timeout(HANDSHAKE_TIMEOUT):
-                shared = await opening.shared()
-        except TimeoutError as error:
-            raise ProtocolViolation(f"no ClientInit from the browser within {HANDSHAKE_TIMEOUT:g} s") from error
-        password = target.password.get_secret_value() if target.password else None
-        try:
-            async with asyncio.timeout(HANDSHAKE_TIMEOUT):
-                with self._shared.metrics.handshake_seconds.labels(self._terms.kind).time():
-                    return await upstream.shake(password, shared=shared)
-        except TimeoutError as error:
-            raise UpstreamUnreachable(f"{target} stopped in RFB's handshake for {HANDSHAKE_TIMEOUT:g} s") from error
-
-    async def _relay(self, target: Target, upstream: UpstreamOpening, server_init: bytes, early: bytearray) -> None:
-        """Relay until the upstream is lost: raises why."""
-        memory = Memory(server_init)
+        opening = self._opening = BrowserOpening(self._browser)
+        reached = await self._connector.reach(min(OPEN_WINDOW, self._terms.reconnect.window))
         held = HeldBudget(self._shared.held_total, self._terms.limits.held)
-        policy = self.grant.rights.policy()
-        relay = Relay(self._browser, upstream.leg, ServerStream(memory, held, policy), ClientStream(memory, policy))
-        loop = asyncio.get_running_loop()
-        lost: asyncio.Future[GatewayError] = loop.create_future()
-        upstream.leg.report_end(lambda error: None if lost.done() else lost.set_result(error))
-        self.watch = Watch(relay, target.host, self._terms, self._shared, loop.time(), self.end)
+        relay = Relay(self._browser, reached.server_init, held, self.grant.rights.policy())
+        self.watch = Watch(relay, self._terms, self._shared, _now(), self.end)
         try:
-            relay.start(server_init, from_upstream=bytes(upstream.early), from_browser=bytes(early))
-            self.state = "open"
+            self._joined(reached)
+            relay.start(
+                reached.opening.leg,
+                reached.server_init,
+                from_upstream=bytes(reached.opening.early),
+                from_browser=bytes(opening.early),
+            )
             self._log.info("session.open", upstream=self.upstream)
-            raise await lost
+            while True:
+                reached = await self._splice(relay, reached, await relay.until_lost())
         finally:
             self.watch.flush()
+            self.watch = None
+            relay.detach()
             held.release()
+
+    async def _client_init(self) -> bool:
+        """Wait until the browser's side of RFB's handshake is over: whether it wants a shared session."""
+        assert self._opening is not None, "the phases begin with it"
+        try:
+            async with asyncio.timeout(CLIENT_INIT_TIMEOUT):
+                return await self._opening.shared()
+        except TimeoutError as error:
+            raise ProtocolViolation(f"no ClientInit from the browser within {CLIENT_INIT_TIMEOUT:g} s") from error
+
+    async def _splice(self, relay: Relay, old: Reached, error: GatewayError) -> Reached:
+        """Replace a lost upstream under the living browser (rfb.md §5). Raises what ends the session."""
+        lost_at = _now()
+        if not isinstance(error, UpstreamLost):
+            raise error
+        self._fight.lost(error, one_session=old.target.one_session, lived=lost_at - self._joined_at)
+        idle = self.watch is not None and self.watch.lost(lost_at)
+        outcome: Outcome = "failed"
+        try:
+            relay.lose()
+            self.state = "reconnecting"
+            self._browser.notice(state=self.state)
+            reached = await self._connector.reach(self._terms.reconnect.window, again=True)
+            relay.splice(
+                reached.opening.leg,
+                reached.server_init,
+                from_upstream=bytes(reached.opening.early),
+                on_refreshed=lambda: self._shared.metrics.splice_seconds.observe(_now() - lost_at),
+            )
+            outcome = "done"
+        except asyncio.CancelledError:
+            outcome = "abandoned"
+            raise
+        finally:
+            self._shared.metrics.spliced(outcome, after_idle=idle)
+        self._joined(reached)
+        self._browser.notice(state=self.state)
+        self._log.info(
+            "session.spliced",
+            cause=str(error),
+            after_idle=idle,
+            attempts=reached.attempts,
+            gap_ms=_ms(self._joined_at - lost_at),
+            locate_ms=_ms(reached.locate_s),
+            dial_ms=_ms(reached.dial_s),
+            handshake_ms=_ms(reached.handshake_s),
+            upstream=self.upstream,
+        )
+        return reached
+
+    def _joined(self, reached: Reached) -> None:
+        assert self.watch is not None, "made before the first upstream is joined"
+        self.splices += self.state == "reconnecting"
+        self.state = "open"
+        self.upstream = str(reached.target)
+        self._joined_at = _now()
+        self.watch.joined(reached.target.host, self._joined_at)
 
     def _close(self, error: GatewayError) -> None:
         self.state = "ended"
@@ -140,8 +180,17 @@ class Session:
             code=error.ending.code,
             side=error.side.value,
             cause=_causes(error),
+            splices=self.splices,
             lasted_s=round(time.time() - self.started_at, 3),
         )
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def _ms(seconds: float) -> float:
+    return round(1000 * seconds, 1)
 
 
 def _first(group: BaseExceptionGroup[GatewayError]) -> GatewayError:
@@ -157,6 +206,6 @@ def _causes(error: BaseException) -> str:
     lines: list[str] = []
     cause: BaseException | None = error
     while cause is not None and len(lines) < 4:
-        lines.append(f"{type(cause).__name__}: {cause}" if not isinstance(cause, GatewayError) else str(cause))
+        lines.append(str(cause) if isinstance(cause, GatewayError) else f"{type(cause).__name__}: {cause}")
         cause = cause.__cause__
     return " <- ".join(lines)

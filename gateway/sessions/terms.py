@@ -1,11 +1,19 @@
 """What a session is given: the configuration's terms for its provider, and what all sessions of a loop share."""
 
+import asyncio
 from dataclasses import dataclass, field
 
 from gateway.config.blocks import Keepalive, Reconnect, SessionLimits
 from gateway.relay.buffer import ReceiveBuffer
 from gateway.rfb.held import HeldTotal
+from gateway.sessions.idle_limits import IdleLimits
+from gateway.state.memory import MemoryState
 from gateway.telemetry.metrics import Metrics
+
+DIALS_AT_ONCE = 8
+"""Dials of one cloud account that run at a time: when an upstream proxy falls, its sessions do not all call at once."""
+
+CLOUDS = frozenset({"alibaba", "huawei"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +24,11 @@ class Terms:
     keepalive: Keepalive
     reconnect: Reconnect
     limits: SessionLimits
+
+    @property
+    def cloud(self) -> bool:
+        """True where a cloud's API is called for each dial."""
+        return self.kind in CLOUDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,4 +41,11 @@ class Shared:
     buffer: ReceiveBuffer
     metrics: Metrics
     held_total: HeldTotal
+    state: MemoryState
     ponging: set[str] = field(default_factory=set)
+    idle_limits: IdleLimits = field(default_factory=IdleLimits)
+    _dials: dict[str, asyncio.Semaphore] = field(default_factory=dict)
+
+    def dials(self, account: str) -> asyncio.Semaphore:
+        """The slots of an account; its sessions queue for them in order."""
+        return self._dials.setdefault(account, asyncio.Semaphore(DIALS_AT_ONCE))

@@ -1,6 +1,7 @@
-"""What is looked at about once a second while a session is open: liveness, keepalive, limits, counters.
+"""What is looked at about once a second while a console is open: liveness, keepalive, limits, counters.
 
-One tick for all sessions of the loop, driven by the registry; nothing here waits.
+One tick for all sessions of the loop, driven by the registry; nothing here waits. The clocks of the browser
+live as long as the session, those of the upstream begin anew with each connection to it.
 """
 
 from collections import Counter
@@ -9,7 +10,7 @@ from collections.abc import Callable
 from gateway.errors import BrowserLost, DurationOver, GatewayError, HumanIdle, UpstreamLost
 from gateway.relay.liveness import Liveness, Verdict
 from gateway.relay.relay import Relay
-from gateway.rfb import messages
+from gateway.sessions.keepalive import UpstreamKeepalive
 from gateway.sessions.terms import Shared, Terms
 
 UPSTREAM_PING = 20.0
@@ -17,32 +18,39 @@ UPSTREAM_PING = 20.0
 
 
 class Watch:
-    """The clocks of one open session. `host` names the upstream for what is learnt about its pings.
-
-    `end` is told the reason when a limit is reached or the browser is gone.
-    """
+    """The clocks of one session. `end` is told the reason when a limit is reached or the browser is gone."""
 
     def __init__(
-        self, relay: Relay, host: str, terms: Terms, shared: Shared, now: float, end: Callable[[GatewayError], None]
+        self, relay: Relay, terms: Terms, shared: Shared, now: float, end: Callable[[GatewayError], None]
     ) -> None:
         self._relay = relay
-        self._host = host
         self._terms = terms
         self._shared = shared
         self._end = end
-        keepalive = terms.keepalive
-        self._browser = Liveness(keepalive.browser_ping, keepalive.browser_timeout, now)
-        self._upstream = Liveness(UPSTREAM_PING, UPSTREAM_PING, now, judged=host in shared.ponging)
-        self._opened_at = self._human_at = self._client_at = now
-        self._humans = self._messages = 0
+        self._browser = Liveness(terms.keepalive.browser_ping, terms.keepalive.browser_timeout, now)
+        self._opened_at = self._human_at = now
+        self._humans = 0
         self._counted = self._counts()
         self._changes: Counter[str] = Counter()
+        self.joined("", now)
+
+    def joined(self, host: str, now: float) -> None:
+        """A new upstream at `host` carries the session from now on."""
+        self._host = host
+        self._joined_at = now
+        self._upstream = Liveness(UPSTREAM_PING, UPSTREAM_PING, now, judged=host in self._shared.ponging)
+        self._keepalive = UpstreamKeepalive(self._terms.keepalive, self._shared.idle_limits, host, now)
+
+    def lost(self, now: float) -> bool:
+        """The upstream is gone; True if its host cut it for want of input, it seems."""
+        return self._keepalive.lost(self._relay.client_stream, now)
 
     def tick(self, now: float) -> None:
         """Look at everything once. `now`: the loop's time."""
         self._check_browser(now)
-        self._check_upstream(now)
-        self._keep_alive(now)
+        if self._relay.upstream is not None:
+            self._check_upstream(now)
+            self._keepalive.tick(self._relay, now)
         self._check_limits(now)
         self.flush()
 
@@ -54,7 +62,7 @@ class Watch:
         for counter, new, old in zip(counters, counts, self._counted, strict=True):
             counter.inc(new - old)
         self._counted = counts
-        memory = self._relay.server_stream.memory
+        memory = self._relay.memory
         changes = Counter({str(what): times for what, times in memory.changed.items()})
         changes.update({f"{what}_withheld": times for what, times in memory.dropped.items()})
         for what, times in (changes - self._changes).items():
@@ -63,7 +71,7 @@ class Watch:
 
     def _counts(self) -> tuple[int, ...]:
         relay = self._relay
-        return (relay.browser.payload_out, relay.upstream.payload_out, relay.client_stream.messages)
+        return (relay.browser.payload_out, relay.payload_to_upstream, relay.client_stream.messages)
 
     def _check_browser(self, now: float) -> None:
         leg = self._relay.browser
@@ -79,7 +87,7 @@ class Watch:
 
     def _check_upstream(self, now: float) -> None:
         leg = self._relay.upstream
-        if not leg.can_ping:
+        if leg is None or not leg.can_ping:
             return
         if leg.pongs_in:
             self._shared.ponging.add(self._host)
@@ -93,22 +101,6 @@ class Watch:
             leg.end(UpstreamLost("no answer to a ping"))
         elif verdict is Verdict.STALLED:
             leg.end(UpstreamLost("the upstream takes nothing"))
-
-    def _keep_alive(self, now: float) -> None:
-        client = self._relay.client_stream
-        if client.messages != self._messages:
-            self._messages = client.messages
-            self._client_at = now
-        keepalive = self._terms.keepalive
-        if keepalive.method == "off" or now - self._client_at < keepalive.upstream_after:
-            return
-        self._client_at = now
-        if keepalive.method == "ping":
-            self._relay.upstream.ping()
-        else:
-            memory = self._relay.server_stream.memory
-            request = messages.framebuffer_update_request(0, 0, memory.width, memory.height, incremental=True)
-            self._relay.upstream.send([request])
 
     def _check_limits(self, now: float) -> None:
         humans = self._relay.client_stream.human_messages

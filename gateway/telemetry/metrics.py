@@ -5,6 +5,8 @@ instance or a session. Leaves counting to the caller: what is counted for each c
 added up there and reported here now and then.
 """
 
+from typing import Literal
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics
 from prometheus_client.exposition import choose_encoder
 
@@ -17,6 +19,7 @@ MAX_VALUE = 64  # characters; the longest code of either cloud has about 40
 KINDS = ("alibaba", "huawei", "static", "http")
 # An address is dialled at once: loopback milliseconds, a distant region a few seconds; every step ends by 30 s.
 STEP_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+BUDGET_BUCKETS = (0, 1, 2, 4, 8, 12, 16, 20, 24, 30)
 # Alibaba's address is good for 15 s: what matters is how near to that a dial comes.
 AGE_BUCKETS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 12, 15)
 
@@ -59,6 +62,24 @@ class Metrics:
             buckets=AGE_BUCKETS,
             registry=registry,
         )
+        self.budget_left = Histogram(
+            "vnc_gateway_budget_left",
+            "Dials left in an instance's minute after one was taken.",
+            buckets=BUDGET_BUCKETS,
+            registry=registry,
+        )
+        self._splices = self._counter("splices", "Lost upstreams, by what became of them.", "outcome")
+        for outcome in ("done", "failed", "abandoned"):
+            self._splices.labels(outcome)
+        self.idle_cuts_survived = self._counter(
+            "idle_cuts_survived", "Splices after a cut that looks like the upstream's idle limit."
+        )
+        self.splice_seconds = Histogram(
+            "vnc_gateway_splice_seconds",
+            "From the loss of an upstream to the first refreshed picture.",
+            buckets=STEP_BUCKETS,
+            registry=registry,
+        )
         self.state_up = Gauge("vnc_gateway_state_up", "1 while the shared state is reachable.", registry=registry)
         self.state_up.set(1)
         for ending in ENDINGS:
@@ -76,6 +97,12 @@ class Metrics:
     def ended(self, ending: Ending) -> None:
         """Count one session's end."""
         self._endings.labels(ending.name).inc()
+
+    def spliced(self, outcome: Literal["done", "failed", "abandoned"], *, after_idle: bool) -> None:
+        """Count one lost upstream; `after_idle`: it was cut for want of input, it seems."""
+        self._splices.labels(outcome).inc()
+        if after_idle and outcome == "done":
+            self.idle_cuts_survived.inc()
 
     def changed(self, what: str, times: int = 1) -> None:
         """Count changes to the stream (rfb.md §1, "What is changed outside a splice")."""

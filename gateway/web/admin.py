@@ -74,4 +74,5 @@ def _described(session: Session) -> dict[str, Any]:
         "state": session.state,
         "started_at": datetime.fromtimestamp(session.started_at, UTC).isoformat(timespec="seconds"),
         "upstream": session.upstream,
+        "splices": session.splices,
     }

@@ -135,6 +135,7 @@ class PublicSite:
         taken = await take_over(request, answer.headers, self._registry.buffer)
         if taken is None:
             raise web.HTTPBadRequest  # nobody is there to read it
+        taken.leg.notices = request.query.get("notices") == "1"
         self._registry.open(grant, provider, taken.leg, source=request.remote or "")
         await taken.wait_gone()
         return taken.response

@@ -57,7 +57,12 @@ class World:
 
 @contextlib.asynccontextmanager
 async def world(
-    clouds: Simulator | None = None, *, secret: str | None = None, endpoint: str | None = None, window: float = 0
+    clouds: Simulator | None = None,
+    *,
+    secret: str | None = None,
+    endpoint: str | None = None,
+    window: float = 0,
+    per_minute: int = 24,
 ) -> AsyncIterator[World]:
     """Both running; `secret` and `endpoint` put a wrong one in."""
     async with clouds or Simulator() as started:
@@ -73,8 +78,9 @@ async def world(
             }
         providers["ali"] |= {"type": "alibaba", "region": alibaba.REGION}
         providers["hua"] |= {"type": "huawei", "region": huawei.REGION, "project_id": huawei.PROJECT}
+        reconnect = {"window": window, "per_minute": per_minute}
         nobody = {"vm": f"tcp://127.0.0.1:{free_port()}"}
-        async with site(nobody, credentials=credentials, providers=providers, reconnect={"window": window}) as running:
+        async with site(nobody, credentials=credentials, providers=providers, reconnect=reconnect) as running:
             yield World(started, running)
 
 
@@ -213,7 +219,7 @@ async def test_a_machine_that_does_not_let_the_gateway_in(name: str, options: Se
 
 
 async def test_more_reconnects_than_the_cloud_allows():
-    async with world() as at:
+    async with world(per_minute=100) as at:
         for _ in range(alibaba.A_MINUTE):
             ws = await at.site.dial(f"ali/{RUNNING['ali']}")
             await rfb_handshake(ws)

@@ -52,7 +52,10 @@ async def site(
     consoles: Mapping[str, Any], *, buffer: ReceiveBuffer | None = None, **tables: Any
 ) -> AsyncIterator[Site]:
     """A running gateway in front of `consoles`."""
-    async with running(settings(consoles, **tables), buffer) as gateway, aiohttp.ClientSession() as http:
+    async with (
+        running(settings(consoles, **tables), buffer) as gateway,
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http,
+    ):
         yield Site(gateway, http)
 
 

@@ -45,6 +45,7 @@ class ScriptedServer:
         self.connections = 0
         self.port = 0
         self.failures: list[Exception] = []
+        self._writers: set[asyncio.StreamWriter] = set()
 
     @property
     def url(self) -> str:
@@ -52,12 +53,19 @@ class ScriptedServer:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        self._writers.add(writer)
         try:
             await self._script(Connection(reader, writer))
         except (OSError, asyncio.IncompleteReadError) as error:
             self.failures.append(error)
         finally:
+            self._writers.discard(writer)
             writer.close()
+
+    def drop_all(self) -> None:
+        """End every connection there is."""
+        for writer in self._writers:
+            writer.transport.abort()
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator["ScriptedServer"]:

@@ -77,13 +77,28 @@ async function refusal(response) {
   return new Refused(endingOfStatus(response.status, problem?.name), after);
 }
 
-/** Open the WebSocket with the `ticket` of a grant: once, within 30 s. Give it to noVNC while it connects. */
-export function dial(place, ticket) {
+/**
+ * Open the WebSocket with the `ticket` of a grant: once, within 30 s. Give it to noVNC while it connects.
+ *
+ * `onNotice`, where given, hears what the gateway tells about the session beside the picture: `{state}`,
+ * "reconnecting" when it replaces a lost machine's connection and "open" when that is done. Notices are text
+ * messages on the same socket; RFB is binary and never sees them.
+ */
+export function dial(place, ticket, onNotice = null) {
   const url = address(place, "ws");
   url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
   url.searchParams.set("ticket", ticket);
+  if (onNotice) url.searchParams.set("notices", "1");
   const socket = new WebSocket(url, ["binary"]);
   socket.binaryType = "arraybuffer";
+  if (onNotice) {
+    // First in line, before RFB is given the socket.
+    socket.addEventListener("message", (event) => {
+      if (typeof event.data !== "string") return;
+      event.stopImmediatePropagation();
+      onNotice(JSON.parse(event.data));
+    });
+  }
   return socket;
 }
 
@@ -108,6 +123,7 @@ export function activated() {
  *   "step"     {step}: "grant", "dial", "picture" (waiting for the machine), in this order on each try
  *   "socket"   {socket, grant}: hand the socket to RFB before returning
  *   "established" {grant}
+ *   "notice"   {state}: "reconnecting" while the gateway replaces the machine's connection, then "open"
  *   "waiting"  {ending, wait, tries}: lost, comes back in `wait` ms
  *   "ended"    {ending, session}: over; `again()` may be offered where `ending.button` is a label
  */
@@ -201,7 +217,8 @@ export class Connection extends EventTarget {
     }
     if (this.#closed) return { reason: named("closed"), after: 0 };
     this.#tell("step", { step: "dial" });
-    return { reason: await this.#follow(dial(this.#place, this.#grant.ticket)), after: 0 };
+    const socket = dial(this.#place, this.#grant.ticket, (notice) => this.#tell("notice", notice));
+    return { reason: await this.#follow(socket), after: 0 };
   }
 
   async #ask() {

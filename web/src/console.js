@@ -6,7 +6,7 @@ import { Connection, activated, locate, takeTicket } from "./client.js";
 import { framePoster } from "./frame.js";
 import { Keys, touchKeyboard } from "./keys.js";
 import { Screen } from "./screen.js";
-import { StatusCard } from "./status.js";
+import { ReconnectingMark, StatusCard } from "./status.js";
 import { TextPanel } from "./text.js";
 
 const SCALE_KEY = "vnc-gateway:scale";
@@ -18,6 +18,7 @@ const [provider, instance] = location.pathname.split("/").filter(Boolean).slice(
 const tell = framePoster();
 let connection = null;
 
+const mark = new ReconnectingMark(elements.mark);
 const card = new StatusCard(elements, { name: `${provider}/${instance}`, again: () => connection.again() });
 
 async function open() {
@@ -72,7 +73,9 @@ function follow(token, { screen, panel, keys }) {
     card.connected();
     tell("connected");
   });
+  on("notice", ({ state }) => mark.show(state === "reconnecting"));
   const lost = () => {
+    mark.show(false);
     usable(false);
     panel.stop();
     keys.release();

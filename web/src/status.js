@@ -4,6 +4,7 @@
  * Words come from the endings (client.js); nothing is decided here.
  */
 
+const UNNOTICED = 1_000; // ms that the machine may be away before anything is shown
 const SLOW = 8_000; // ms of waiting for the machine after which a word of comfort is due
 const STEPS = ["grant", "dial", "picture"];
 
@@ -90,5 +91,21 @@ export class StatusCard {
     this.e.cardButton.hidden = !label;
     this.e.cardButton.textContent = label ?? "";
     // never focused by itself: what the user was typing must not press it
+  }
+}
+
+/** The small mark over the picture while the gateway gets the machine back; most returns are too quick for it. */
+export class ReconnectingMark {
+  #element;
+  #timer = 0;
+
+  constructor(element) {
+    this.#element = element;
+  }
+
+  show(on) {
+    clearTimeout(this.#timer);
+    if (on) this.#timer = setTimeout(() => (this.#element.hidden = false), UNNOTICED);
+    else this.#element.hidden = true;
   }
 }

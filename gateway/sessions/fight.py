@@ -1,0 +1,31 @@
+"""Is somebody else taking the instance away again and again? (product.md, `contended`)
+
+Where a cloud allows one session per instance, a newcomer ends the earlier one, and two parties that both
+come back would spend the whole budget on throwing each other out.
+"""
+
+from dataclasses import dataclass
+
+from gateway.errors import Contended, UpstreamLost
+
+LOSSES = 5
+"""Losses in a row that are a fight."""
+
+SHORT = 3.0
+"""Seconds after which a connection has lived: whoever fights comes back at once."""
+
+
+@dataclass(slots=True)
+class Fight:
+    """The losses of one session so far."""
+
+    _losses: int = 0
+
+    def lost(self, error: UpstreamLost, *, one_session: bool, lived: float) -> None:
+        """Note a loss, `lived` seconds after the first picture. Raises Contended for the last one that is accepted."""
+        if not one_session or not error.closed or lived >= SHORT:
+            self._losses = 0
+            return
+        self._losses += 1
+        if self._losses >= LOSSES:
+            raise Contended(f"{LOSSES} connections in a row were closed within {SHORT:g} s") from error

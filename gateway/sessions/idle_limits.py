@@ -1,0 +1,38 @@
+"""Which upstream hosts cut sessions for want of input: learnt from how they cut (rfb.md §7, the ladder).
+
+A host is taken to have such a limit when two of its connections in a row ended after about the same time
+without a key or pointer event. Only then does keepalive climb to its second rung there.
+"""
+
+from dataclasses import dataclass, field
+
+NEAR = 0.05
+"""Two idle times within 5 %, or within NEAR_S, of each other are the same limit."""
+
+NEAR_S = 3.0
+
+MAX_HOSTS = 1000
+"""Hosts remembered; beyond it learning begins anew."""
+
+
+@dataclass(slots=True)
+class IdleLimits:
+    """The hosts of a process and what was seen of them."""
+
+    _seen: dict[str, float] = field(default_factory=dict)
+    _known: set[str] = field(default_factory=set)
+
+    def cut(self, host: str, idle: float) -> bool:
+        """A connection to `host` was cut `idle` seconds after the last input; True if that is its limit, it seems."""
+        before = self._seen.get(host)
+        if len(self._seen) >= MAX_HOSTS:
+            self._seen.clear()
+        self._seen[host] = idle
+        alike = before is not None and abs(before - idle) <= max(NEAR_S, NEAR * idle)
+        if alike:
+            self._known.add(host)
+        return alike
+
+    def needs_input(self, host: str) -> bool:
+        """True where only input keeps a session open."""
+        return host in self._known

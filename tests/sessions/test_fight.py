@@ -1,0 +1,28 @@
+"""The rule of `contended` (product.md, "How things end")."""
+
+import pytest
+
+from gateway.errors import Contended, UpstreamLost
+from gateway.sessions.fight import Fight
+
+CLOSED = UpstreamLost("closed", closed=True)
+RESET = UpstreamLost("reset")
+
+
+def test_five_quick_closes_in_a_row_are_a_fight():
+    fight = Fight()
+    for _ in range(4):
+        fight.lost(CLOSED, one_session=True, lived=2.9)
+    with pytest.raises(Contended):
+        fight.lost(CLOSED, one_session=True, lived=2.9)
+
+
+@pytest.mark.parametrize(
+    ("error", "one_session", "lived"), [(RESET, True, 0.1), (CLOSED, False, 0.1), (CLOSED, True, 3.0)]
+)
+def test_what_is_no_fight_resets_the_count(error: UpstreamLost, one_session: bool, lived: float):
+    fight = Fight()
+    for _ in range(10):
+        for _ in range(4):
+            fight.lost(CLOSED, one_session=True, lived=0.1)
+        fight.lost(error, one_session=one_session, lived=lived)

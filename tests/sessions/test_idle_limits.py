@@ -1,0 +1,28 @@
+"""Learning which hosts cut for want of input (rfb.md §7, the ladder)."""
+
+from gateway.sessions import idle_limits
+from gateway.sessions.idle_limits import IdleLimits
+
+
+def test_two_cuts_after_about_the_same_time_are_a_limit():
+    limits = IdleLimits()
+    assert not limits.cut("a", 300.0)
+    assert not limits.needs_input("a")
+    assert limits.cut("a", 301.5)
+    assert limits.needs_input("a")
+    assert not limits.needs_input("b")
+
+
+def test_cuts_after_different_times_are_none():
+    limits = IdleLimits()
+    for idle in (60, 120, 300, 200, 90):
+        assert not limits.cut("a", idle)
+    assert not limits.needs_input("a")
+
+
+def test_hosts_are_bounded(monkeypatch):
+    monkeypatch.setattr(idle_limits, "MAX_HOSTS", 3)
+    limits = IdleLimits()
+    for number in range(50):
+        limits.cut(str(number), 300)
+    assert len(limits._seen) <= 4

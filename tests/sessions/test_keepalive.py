@@ -1,0 +1,129 @@
+"""The ladder of rfb.md §7: what is sent, when, and when nothing is."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from gateway.config.blocks import Keepalive
+from gateway.rfb.memory import Keyboard, Pointer
+from gateway.sessions.idle_limits import IdleLimits
+from gateway.sessions.keepalive import UpstreamKeepalive
+
+REQUEST = b"an incremental update request"
+SCROLL_LOCK_UP = bytes.fromhex("04 00 0000 0000 ff14")
+POINTER = bytes.fromhex("05 00 0007 0009")
+
+
+@dataclass
+class Memory:
+    keyboard: Keyboard = field(default_factory=Keyboard)
+    pointer: Pointer | None = None
+
+
+@dataclass
+class Client:
+    messages: int = 0
+    human_messages: int = 0
+
+
+class Upstream:
+    def __init__(self) -> None:
+        self.pings = 0
+
+    def ping(self) -> None:
+        self.pings += 1
+
+
+class FakeRelay:
+    """What keepalive sees of a relay; keeps what is sent."""
+
+    def __init__(self) -> None:
+        self.memory = Memory()
+        self.client_stream = Client()
+        self.upstream = Upstream()
+        self.sent: list[bytes] = []
+
+    def send_upstream(self, messages: Any) -> None:
+        self.sent.extend(messages)
+
+    def request_update(self) -> None:
+        self.sent.append(REQUEST)
+
+
+def run(relay: FakeRelay, keepalive: UpstreamKeepalive, begin: int, end: int) -> None:
+    for now in range(begin, end):
+        keepalive.tick(relay, now)  # type: ignore[arg-type]
+
+
+def make(method: str, limits: IdleLimits | None = None) -> tuple[FakeRelay, UpstreamKeepalive]:
+    settings = Keepalive.model_validate({"method": method, "upstream_after": 45})
+    relay = FakeRelay()
+    keepalive = UpstreamKeepalive(settings, limits or IdleLimits(), "host", 0)
+    keepalive.tick(relay, 0)  # type: ignore[arg-type]
+    return relay, keepalive
+
+
+@pytest.mark.parametrize("method", ["auto", "update_request"])
+def test_rung_1_asks_for_what_the_client_has_outstanding(method: str):
+    relay, keepalive = make(method)
+    run(relay, keepalive, 1, 45)
+    assert relay.sent == []
+    run(relay, keepalive, 45, 46)
+    assert relay.sent == [REQUEST]
+    run(relay, keepalive, 46, 600)
+    assert relay.sent == [REQUEST] * 13
+
+
+def test_a_client_that_talks_needs_no_help():
+    relay, keepalive = make("auto")
+    for now in range(1, 600):
+        relay.client_stream.messages += now % 40 == 0
+        keepalive.tick(relay, now)  # type: ignore[arg-type]
+    assert relay.sent == []
+
+
+def test_auto_climbs_only_where_two_cuts_taught_it():
+    limits = IdleLimits()
+    for _ in range(2):
+        relay, keepalive = make("auto", limits)
+        run(relay, keepalive, 1, 300)
+        assert SCROLL_LOCK_UP not in relay.sent
+        keepalive.lost(relay.client_stream, 300)  # type: ignore[arg-type]
+    relay, keepalive = make("auto", limits)
+    run(relay, keepalive, 1, 300)
+    assert relay.sent.count(SCROLL_LOCK_UP) == 6
+
+
+def test_cuts_of_busy_sessions_teach_nothing():
+    limits = IdleLimits()
+    for _ in range(5):
+        relay, keepalive = make("auto", limits)
+        relay.client_stream.human_messages += 1
+        keepalive.tick(relay, 290)  # type: ignore[arg-type]
+        assert not keepalive.lost(relay.client_stream, 300)  # type: ignore[arg-type]
+    assert not limits.needs_input("host")
+
+
+def test_nothing_is_touched_while_a_key_or_button_is_held():
+    relay, keepalive = make("input")
+    relay.memory.pointer = Pointer(1, 7, 9)
+    run(relay, keepalive, 1, 100)
+    relay.memory.pointer = Pointer(0, 7, 9)
+    relay.memory.keyboard.keysyms[0xFFE1] = None
+    run(relay, keepalive, 100, 200)
+    assert set(relay.sent) == {REQUEST}
+    relay.memory.keyboard.keysyms.clear()
+    run(relay, keepalive, 200, 201)
+    assert relay.sent[-2:] == [SCROLL_LOCK_UP, POINTER]
+
+
+def test_ping_and_off_send_no_rfb():
+    relay, keepalive = make("ping")
+    run(relay, keepalive, 1, 100)
+    assert relay.sent == []
+    assert relay.upstream.pings == 2
+    relay, keepalive = make("off")
+    run(relay, keepalive, 1, 1000)
+    assert relay.sent == []
+    assert relay.upstream.pings == 0
