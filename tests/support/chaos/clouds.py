@@ -59,8 +59,10 @@ class Clouds:
 
 
 @contextlib.asynccontextmanager
-async def clouds(times: Times = UNLIMITED, idle_counts: IdleCounts = IdleCounts.RFB) -> AsyncIterator[Clouds]:
-    """Both clouds, their proxies reached through cutters only."""
+async def clouds(
+    times: Times = UNLIMITED, idle_counts: IdleCounts = IdleCounts.RFB, *, ali: str = "", hua: str = ""
+) -> AsyncIterator[Clouds]:
+    """Both clouds, their proxies reached through cutters only; `ali` and `hua` are lines of their providers' tables."""
     async with Simulator(times=times, idle_counts=idle_counts) as simulator:
         proxy = Address(simulator.port, "ws")
         async with cutter(proxy, seed=SEED) as first, cutter(proxy, seed=SEED + 1) as second:
@@ -68,7 +70,7 @@ async def clouds(times: Times = UNLIMITED, idle_counts: IdleCounts = IdleCounts.
                 "alibaba": await _cloud(simulator, simulator.alibaba, first, f"hangzhou/{alibaba.RUNNING}"),
                 "huawei": await _cloud(simulator, simulator.huawei, second, f"singapore/{huawei.RUNNING}"),
             }
-            yield Clouds(simulator, each, configuration(simulator))
+            yield Clouds(simulator, each, configuration(simulator, ali, hua))
 
 
 async def _cloud(simulator: Simulator, service: cloud.Cloud, cuts: Cutter, console: str) -> Cloud:
@@ -78,25 +80,20 @@ async def _cloud(simulator: Simulator, service: cloud.Cloud, cuts: Cutter, conso
     return Cloud(service, cuts, Behind(dict.fromkeys(cuts.targets, machine)), console)
 
 
-def configuration(simulator: Simulator, more: str = "") -> str:
-    """Tables of the gateway's configuration: a provider for each cloud, each with the lines `more`."""
-    ali, hua = simulator.alibaba.keyring.main, simulator.huawei.keyring.main
+def configuration(simulator: Simulator, ali: str = "", hua: str = "") -> str:
+    """Tables of the gateway's configuration: a provider for each cloud."""
     return f"""
 [credentials.ali]
-source = "static"
-access_key = "{ali.access}"
-secret_key = "{ali.secret}"
+{_key(simulator.alibaba)}
 [credentials.hua]
-source = "static"
-access_key = "{hua.access}"
-secret_key = "{hua.secret}"
+{_key(simulator.huawei)}
 [providers.hangzhou]
 type = "alibaba"
 region = "{alibaba.REGION}"
 credentials = "ali"
 endpoint = "{simulator.endpoint}"
 allowed_hosts = ["{LOOPBACK}"]
-{more}
+{ali}
 [providers.singapore]
 type = "huawei"
 region = "{huawei.REGION}"
@@ -104,5 +101,10 @@ project_id = "{huawei.PROJECT}"
 credentials = "hua"
 endpoint = "{simulator.endpoint}"
 allowed_hosts = ["{LOOPBACK}"]
-{more}
+{hua}
 """
+
+
+def _key(service: cloud.Cloud) -> str:
+    key = service.keyring.main
+    return f'source = "static"\naccess_key = "{key.access}"\nsecret_key = "{key.secret}"'

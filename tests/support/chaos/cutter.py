@@ -125,6 +125,10 @@ class Cutter:
         self.connections = self.live
         self.dials.clear()
 
+    def calm(self) -> None:
+        """No more cuts from the next connection on."""
+        self._plan, self._left = CALM, 0
+
     def story(self) -> str:
         """What has happened, to be printed when it went wrong."""
         lines = [f"seed {self.seed}, {self.cuts} cuts, {len(self.dials)} dials"]
@@ -158,7 +162,7 @@ class Cutter:
                     await asyncio.sleep(seconds / 10)
 
     async def start(self) -> None:
-        self._server = await asyncio.start_server(self._accept, LOOPBACK, 0)
+        self._server = await asyncio.start_server(self._accepted, LOOPBACK, 0)
 
     async def stop(self) -> None:
         assert self._server is not None
@@ -168,12 +172,13 @@ class Cutter:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._server.wait_closed()
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
+    def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.dials.append(time.monotonic())
+        task = asyncio.create_task(self._serve(reader, writer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        self.dials.append(time.monotonic())
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         target = self.targets[(len(self.dials) - 1) % len(self.targets)]
         try:
             if not self.up:

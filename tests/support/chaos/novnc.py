@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,20 +28,21 @@ class Wish:
     encodings: tuple[int, ...] | None = None
     without: frozenset[int] = frozenset()
     name: str = ""
+    lossy: bool = False
 
     def __str__(self) -> str:
         return self.name
 
     def but(self, *left_out: int, name: str) -> "Wish":
         """The same without these pseudo encodings."""
-        return Wish(self.encodings, self.without | set(left_out), f"{self.name}-{name}")
+        return replace(self, without=self.without | set(left_out), name=f"{self.name}-{name}")
 
 
 JPEG_LEVELS = frozenset(range(-32, -22))
 FLOW = frozenset({E.CONTINUOUS_UPDATES, E.FENCE})
 
-NOVNC = Wish(name="novnc")  # as it comes: Tight with JPEG
-TIGHT_JPEG = Wish((E.COPY_RECT, E.TIGHT), name="tight-jpeg")
+NOVNC = Wish(name="novnc", lossy=True)  # as it comes: Tight with JPEG
+TIGHT_JPEG = Wish((E.COPY_RECT, E.TIGHT), name="tight-jpeg", lossy=True)
 TIGHT = Wish((E.COPY_RECT, E.TIGHT), JPEG_LEVELS, "tight")
 TIGHT_PNG = Wish((E.TIGHT_PNG,), JPEG_LEVELS, "tight-png")
 ZRLE = Wish((E.COPY_RECT, E.ZRLE), name="zrle")
@@ -79,14 +80,22 @@ class NoVnc:
         status: dict[str, Any] = await self.tell("status")
         return status
 
-    async def updates(self, count: int, within: float = 10.0) -> None:
-        """Wait until it has drawn so many more updates."""
-        start = (await self.status())["updates"]
+    async def drawn(self) -> int:
+        """How many updates it has drawn so far."""
+        return int((await self.status())["updates"])
 
-        async def drawn() -> bool:
-            return bool((await self.status())["updates"] >= start + count)
+    async def draws(self, count: int, *, since: int, within: float = 10.0) -> None:
+        """Wait until it has drawn so many more updates than `since`."""
 
-        await eventually(drawn, within=within, what=f"{count} updates")
+        async def enough() -> bool:
+            assert self.ended is None, self.ended
+            return await self.drawn() >= since + count
+
+        await eventually(enough, within=within, what=f"{count} updates")
+
+    async def refine(self) -> None:
+        """Take JPEG out of what it asks for, and ask for the whole picture once more."""
+        await self.tell("refine", without=sorted(JPEG_LEVELS))
 
     async def mouse(self, x: int, y: int, buttons: int = 0) -> None:
         """Pointer at x, y with RFB's button mask."""

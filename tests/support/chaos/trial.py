@@ -26,6 +26,7 @@ RECONNECT = "[reconnect]\nper_minute = 100000\n"
 
 MORE = 1.3  # of a full picture: most cuts fall into the refresh of the cut before, some into what comes after it
 PER_CUT = 4.0  # seconds that a reconnect and its refresh may take on a machine that is busy with other things
+BLURRED = 100  # of 255: JPEG is off by less, even at edges; a rectangle in the wrong place or a missing one by more
 QUIET = 0.25  # seconds without a byte from the server: nothing is under way any more
 SETTLE = 15.0  # seconds until the frozen picture must be there; two servers refine JPEG after a while
 
@@ -41,9 +42,34 @@ class Door(Protocol):
     async def address(self, console: str) -> str: ...
 
 
+class Client(Protocol):
+    """Who looks."""
+
+    @property
+    def ended(self) -> str | None:
+        """How it has lost its connection, None while it goes on."""
+        ...
+
+    async def picture(self) -> Colours:
+        """What it shows."""
+        ...
+
+    async def drawn(self) -> int:
+        """How much has come so far, in a unit of its own."""
+        ...
+
+    async def draws(self, count: int, *, since: int, within: float = 10.0) -> None:
+        """Wait until so much more has come than `since`."""
+        ...
+
+    async def refine(self) -> None:
+        """Ask for the whole picture without JPEG, from now on."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """Everything that takes part: who looks, through which door and console, what is cut and what is behind."""
+    """Everything that takes part but the client: door and console, what is cut, what is behind."""
 
     engine: Engine
     gateway: Door
@@ -54,28 +80,41 @@ class Trial:
     settle: float = SETTLE
 
     async def run(self, wish: Wish, plan: Plan) -> NoVnc:
-        """Go through `plan`, freeze, compare; cut once more and compare that. The client stays open."""
+        """The trial with noVNC; the client stays open."""
+        plan = await self.begin(wish, plan)
+        client = await self.engine.open(await self.gateway.address(self.console), wish)
+        await client.mouse(*POINTER)
+        await self.endure(client, wish, plan)
+        return client
+
+    async def begin(self, wish: Wish, plan: Plan) -> Plan:
+        """Let the picture move, and the plan begin with the next connection."""
         await self.behind.thaw()
         if not plan.last:
             largest = max([await full_picture(scene.address, wish) for scene in set(self.behind.scenes.values())])
             plan = replace(plan, last=int(MORE * largest))
         self.cutter.follow(plan)
-        client = await self.engine.open(await self.gateway.address(self.console), wish)
-        await client.mouse(*POINTER)
+        return plan
+
+    async def endure(self, client: Client, wish: Wish, plan: Plan) -> None:
+        """Go through the plan, freeze, compare; cut once more and compare that."""
         try:
             await self.survive(client, plan)
-            await client.updates(3, within=self.settle)
+            await client.draws(3, since=await client.drawn(), within=self.settle)
             await self.behind.freeze()
+            if wish.lossy:
+                await self.compare(client, "after the cuts, nearly", nearly=True)
+                await client.refine()
             await self.compare(client, "after the cuts")
+            drawn = await client.drawn()
             await self.cutter.cut()
-            await client.updates(1, within=self.settle)
+            await client.draws(1, since=drawn, within=self.settle)
             await self.compare(client, "after a cut of a still picture")
         except BaseException as error:
             error.add_note(f"{wish}: {self.cutter.story()}\nclient: {client.ended or 'connected'}")
             raise
-        return client
 
-    async def survive(self, client: NoVnc, plan: Plan) -> None:
+    async def survive(self, client: Client, plan: Plan) -> None:
         """Wait until all connections of the plan have died."""
         await eventually(
             lambda: self.cutter.cuts >= plan.cuts or client.ended is not None,
@@ -85,8 +124,8 @@ class Trial:
         assert client.ended is None
         assert len(self.cutter.dials) >= plan.cuts
 
-    async def compare(self, client: NoVnc, when: str) -> None:
-        """Pixel by pixel with a picture that was taken from the server itself."""
+    async def compare(self, client: Client, when: str, *, nearly: bool = False) -> None:
+        """Pixel by pixel with a picture that was taken from the server itself; or `nearly`, as JPEG is."""
         wrong = -1
         picture = direct = np.zeros((0, 0, 3), np.uint8)
 
@@ -96,7 +135,7 @@ class Trial:
             picture = await client.picture()
             if not len(direct) or picture.shape != direct.shape:
                 direct = await self.behind.capture(self.cutter.current)
-            wrong = difference(picture, direct)
+            wrong = difference(picture, direct, tolerance=BLURRED if nearly else 0)
             if wrong:
                 await asyncio.sleep(0.1)  # both sides have other things to do, too
             return wrong == 0
@@ -121,8 +160,10 @@ async def full_picture(server: Address, wish: Wish) -> int:
         return len(client.received)
 
 
-def difference(one: Colours, other: Colours) -> int:
-    """How many pixels differ; all of them where the sizes do."""
+def difference(one: Colours, other: Colours, tolerance: int = 0) -> int:
+    """How many pixels differ by more than `tolerance`; all of them where the sizes do."""
     if one.shape != other.shape:
         return max(one.shape[0] * one.shape[1], other.shape[0] * other.shape[1])
-    return int((one != other).any(axis=-1).sum())
+    if not tolerance:
+        return int((one != other).any(axis=-1).sum())
+    return int((np.abs(one.astype(int) - other.astype(int)).max(axis=-1) > tolerance).sum())

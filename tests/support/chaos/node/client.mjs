@@ -62,6 +62,13 @@ const DO = {
     const { rfb, counts } = clients.get(client);
     return { ...counts, state: rfb._rfbConnectionState, continuous: rfb._enabledContinuousUpdates };
   },
+  /** Leave out some more encodings from now on, and ask for the whole picture. */
+  refine({ client, without }) {
+    const { rfb } = clients.get(client);
+    wishes.get(rfb._sock).without.push(...without);
+    rfb._sendEncodings();
+    RFB.messages.fbUpdateRequest(rfb._sock, false, 0, 0, rfb._fbWidth, rfb._fbHeight);
+  },
   mouse({ client, x, y, buttons }) {
     clients.get(client).rfb._sendMouse(x, y, buttons);
   },
@@ -91,12 +98,13 @@ const DO = {
   },
 };
 
-/** Count whole updates: noVNC flips its picture once after each. */
+/** Count the updates that noVNC has taken to their end. */
 function count(rfb, counts) {
-  const flip = rfb._display.flip.bind(rfb._display);
-  rfb._display.flip = (fromQueue) => {
-    if (!fromQueue) counts.updates++;
-    flip(fromQueue);
+  const update = rfb._framebufferUpdate.bind(rfb);
+  rfb._framebufferUpdate = () => {
+    const whole = update();
+    if (whole) counts.updates++;
+    return whole;
   };
 }
 
