@@ -16,6 +16,10 @@ from gateway.websocket.scanner import Scanner
 MAX_PAYLOAD = 1024 * 1024
 """Bytes of one frame from a browser: four times the largest client message that we accept (a paste)."""
 
+TURN = 8 * 1024
+"""Bytes read from one browser before the others have their turn. People send dozens; thousands of small messages at
+2-3 µs each are a flood, and uvloop would read 32 buffers of it in a row: one browser held up all for seconds."""
+
 
 class BrowserLeg(Leg):
     """Speaks WebSocket as the server; hands on unmasked payload, sends spans as one binary message each.
@@ -31,6 +35,16 @@ class BrowserLeg(Leg):
         self.on_payload: Callable[[Sequence[Span]], None] = lambda _: None
         self.payload_out = 0
         self.notices = False
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Lend as much of the shared buffer as one turn takes."""
+        return super().get_buffer(sizehint)[:TURN]
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Hand on what was read; there may be more, but the other connections come first."""
+        super().buffer_updated(nbytes)
+        if nbytes == TURN:
+            self.yield_turn()
 
     def received(self, data: memoryview) -> None:
         """Take the frames of one read apart."""

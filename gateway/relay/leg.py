@@ -152,6 +152,16 @@ class Leg(asyncio.BufferedProtocol):
             if self._transport is not None and not self._transport.is_closing():
                 self._transport.resume_reading()
 
+    def yield_turn(self) -> None:
+        """Go on reading when the loop has been round once."""
+        if self._reading and self._transport is not None and not self._transport.is_closing():
+            self._transport.pause_reading()
+            asyncio.get_running_loop().call_soon(self._take_turn)
+
+    def _take_turn(self) -> None:
+        if self._reading and self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+
     # Writing and ending.
 
     def write(self, spans: Sequence[Span]) -> None:
