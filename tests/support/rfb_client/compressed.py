@@ -58,6 +58,7 @@ class _Reader:
         self._data = data
         self._at = 0
         self._palette = palette
+        self._size = palette.format.compact_pixel
 
     def take(self, count: int) -> bytes:
         end = self._at + count
@@ -69,12 +70,8 @@ class _Reader:
     def byte(self) -> int:
         return self.take(1)[0]
 
-    @property
-    def pixel_size(self) -> int:
-        return self._palette.format.compact_pixel
-
     def colours(self, count: int) -> Colours:
-        return self.decoded(self.take(count * self.pixel_size))
+        return self.decoded(self.take(count * self._size))
 
     def decoded(self, pixels: bytes) -> Colours:
         return self._palette.compact(pixels)
@@ -85,6 +82,19 @@ class _Reader:
         while (more := self.byte()) == 255:
             length += 255
         return length + more
+
+    def pixel_run(self) -> tuple[bytes, int]:
+        """A pixel and how often it comes. Noise has one for each pixel, so this is not put together from the above."""
+        data, at, end = self._data, self._at, self._at + self._size
+        pixel, length = data[at:end], 1
+        try:
+            while data[end] == 255:
+                end, length = end + 1, length + 255
+            length += data[end]
+        except IndexError:
+            raise DecodeError("ZRLE: inflated data ends inside a tile") from None
+        self._at = end + 1
+        return pixel, length
 
     def finish(self) -> None:
         if self._at != len(self._data):
@@ -121,11 +131,11 @@ def _packed(reader: _Reader, colours: int, width: int, height: int) -> Colours:
 
 def _plain_runs(reader: _Reader, area: int) -> Colours:
     pixels, lengths, total = bytearray(), [], 0
-    size = reader.pixel_size
     while total < area:
-        pixels += reader.take(size)
-        lengths.append(reader.run())
-        total += lengths[-1]
+        pixel, length = reader.pixel_run()
+        pixels += pixel
+        lengths.append(length)
+        total += length
     return _stretch(reader.decoded(bytes(pixels)), lengths, area)
 
 

@@ -111,19 +111,18 @@ def _indexed(data: bytes, colours: Colours, rect: Rectangle) -> Colours:
 
 
 def _gradient(data: bytes, canvas: Canvas, rect: Rectangle) -> Colours:
-    """Differences from a prediction: left + above - above left, kept inside each component's range."""
+    """Differences from a prediction: left + above - above left, kept inside each component's range.
+
+    A pixel rests on its left, upper and upper left neighbours, so those of one diagonal can be done at once.
+    """
     palette = canvas.palette
     components = palette.tight(data) if palette.format.tight_pixel == 3 else palette.components(data)
-    most = palette.format.maxima
-    out: list[list[list[int]]] = []
-    above = [[0, 0, 0]] * rect.width
-    for line in components.reshape(rect.height, rect.width, 3).tolist():
-        row: list[list[int]] = []
-        left, corner = [0, 0, 0], [0, 0, 0]
-        for difference, up in zip(line, above, strict=True):
-            guess = [min(most[c], max(0, left[c] + up[c] - corner[c])) for c in range(3)]
-            left, corner = [(guess[c] + difference[c]) & most[c] for c in range(3)], up
-            row.append(left)
-        out.append(row)
-        above = row
-    return palette.scaled(np.array(out, np.uint32))
+    sent = components.reshape(rect.height, rect.width, 3).astype(np.int32)
+    most = np.array(palette.format.maxima, np.int32)
+    out = np.zeros((rect.height + 1, rect.width + 1, 3), np.int32)  # with a row above and a column to the left
+    for diagonal in range(rect.height + rect.width - 1):
+        y = np.arange(max(0, diagonal - rect.width + 1), min(rect.height, diagonal + 1))
+        x = diagonal - y
+        guess = np.clip(out[y + 1, x] + out[y, x + 1] - out[y, x], 0, most)
+        out[y + 1, x + 1] = (guess + sent[y, x]) & most
+    return palette.scaled(out[1:, 1:].astype(np.uint32))
