@@ -95,6 +95,7 @@ class Cutter:
         self.dials: list[float] = []
         self.connections: list[Connection] = []
         self.cuts = 0
+        self.faults: list[BaseException] = []  # of its own, none of them a connection's
         self._dice = random.Random(seed)
         self._plan = CALM
         self._left = 0
@@ -176,7 +177,12 @@ class Cutter:
         self.dials.append(time.monotonic())
         task = asyncio.create_task(self._serve(reader, writer))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (fault := task.exception()):
+            self.faults.append(fault)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         target = self.targets[(len(self.dials) - 1) % len(self.targets)]
@@ -343,5 +349,6 @@ async def cutter(*targets: Address, seed: int = 1) -> AsyncIterator[Cutter]:
     await one.start()
     try:
         yield one
+        assert not one.faults
     finally:
         await one.stop()

@@ -53,6 +53,17 @@ RAW = Wish((E.RAW,), name="raw")
 COPY_RECT = Wish((E.COPY_RECT, E.RAW), name="copy-rect")
 
 
+@dataclass(frozen=True, slots=True)
+class Status:
+    """noVNC's state, whether updates flow by themselves, and what it has had so far."""
+
+    state: str
+    continuous: bool
+    updates: int
+    bytes: int
+    bells: int
+
+
 class NoVncError(AssertionError):
     """The client could not do as it was told."""
 
@@ -75,14 +86,13 @@ class NoVnc:
         file.unlink()
         return pixels[..., :3]
 
-    async def status(self) -> dict[str, Any]:
-        """`state`, `continuous`, and the counts `updates`, `bytes`."""
-        status: dict[str, Any] = await self.tell("status")
-        return status
+    async def status(self) -> Status:
+        """How it is now."""
+        return Status(**await self.tell("status"))
 
     async def drawn(self) -> int:
         """How many updates it has drawn so far."""
-        return int((await self.status())["updates"])
+        return (await self.status()).updates
 
     async def draws(self, count: int, *, since: int, within: float = 10.0) -> None:
         """Wait until it has drawn so many more updates than `since`."""
@@ -108,6 +118,10 @@ class NoVnc:
     async def pause(self, *, on: bool) -> None:
         """Stop reading from the socket, or go on."""
         await self.tell("pause", on=on)
+
+    async def close(self) -> None:
+        """Leave, as a user does who closes the tab."""
+        await self.tell("close")
 
     async def tell(self, what: str, **how: Any) -> Any:
         return await self.engine.tell(what, client=self.number, **how)
