@@ -1,0 +1,16 @@
+/* The browsers: sessions through the relay (see browser.c). */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef enum { IDLE, INPUT, FLOW, CHURN } kind; /* what a session does once it has its picture; CHURN: it ends */
+
+typedef struct browser browser;
+
+browser *browser_open(kind, int number);
+bool browser_ready(const browser *);             /* has its picture, and nothing is on its way */
+void browser_go(browser *, uint64_t now);        /* begin with what its kind does */
+void browser_tick(browser *, uint64_t now);      /* whatever is due by the clock */
+void browser_expect_splice(browser *, uint64_t); /* its server goes now: the next is a new picture */
+uint64_t browser_bytes(const browser *);         /* of its endless stream */
+extern void (*browser_gone)(browser *);          /* a CHURN session is over, and the pointer with it */

@@ -1,0 +1,121 @@
+"""One measurement: a fresh load through a running relay, and what the relay used meanwhile."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from benchmarks import lag, load, process
+from benchmarks.figures import Figure, Metric
+from benchmarks.load import Count, Load, LoadError
+from benchmarks.relays.relay import Relay, Way
+from benchmarks.rows import Kind, Row, Unit
+
+SETTLE = 1.0
+"""Seconds that memory is left alone before it is read."""
+
+SPLICES = 20
+"""Cuts in one round; each is a dial, of which a cloud allows 30 a minute."""
+
+LEAST_WORK = 0.001
+
+
+def arguments(row: Row, relay: Relay, way: Way, streams: Path) -> list[str]:
+    """The command line of the load for this row through this relay."""
+    direct = relay.pid is None
+    words = ["--listen", str(way.port), "--connect", str(relay.port), "--path", relay.path]
+    words += ["--consoles", str(way.consoles)] if not way.api else []
+    words += ["--grant", relay.grant] if relay.grant else []
+    words += ["--server-tls", str(way.server_pem)] if way.upstream == "wss" or (direct and way.browser_tls) else []
+    words += ["--browser-tls"] if way.browser_tls or (direct and way.upstream == "wss") else []
+    words += ["--api", str(way.api), "--api-answer", str(streams / "answer")] if way.api else []
+    for name, value in row.load.items():
+        for each in value if isinstance(value, tuple) else (value,):
+            words += [f"--{name}", str(streams / str(each)) if name in ("stream", "picture", "update") else str(each)]
+    return words + (["--frame", "65536"] if direct and way.upstream == "tcp" else [])  # its browsers speak WebSocket
+
+
+async def measure(row: Row, relay: Relay, way: Way, program: Path, streams: Path, seconds: float) -> Figure:
+    """Do the row's work once. Raises LoadError if bytes were lost or changed, or a session ended."""
+    async with load.running(program, arguments(row, relay, way, streams)) as running:
+        return await _KINDS[row.kind](row, relay, running, seconds)
+
+
+async def _steady(row: Row, relay: Relay, running: Load, seconds: float) -> Figure:
+    await running.opened()
+    await running.go()
+    await asyncio.sleep(row.warm + float(str(row.load.get("stagger", 0))))
+    async with lag.watched(relay.health) as waits:
+        before = _cpu(relay)
+        await running.mark()
+        await asyncio.sleep(seconds)
+        count = await running.stop()
+        used = _cpu(relay) - before
+    await running.drained()
+    if relay.pid is None:
+        used = count.cpu
+    figure = _delays(count) | _costs(row, count, used)
+    lagging = waits.p99()
+    return figure if lagging is None else figure | {"lag": lagging}
+
+
+def _costs(row: Row, count: Count, used: float) -> dict[Metric, float]:
+    units: dict[Unit, float] = {
+        "GB": count.bytes / 1e9,
+        "trip": count.trips,
+        "session": count.opened,
+        "second": count.seconds,
+        "splice": 1,
+    }
+    work = units[row.unit]
+    if work < LEAST_WORK:
+        raise LoadError("no work was done")
+    return {
+        "cost": used / work * row.scale,
+        "load": count.cpu / work * row.scale,
+        "rate": work / count.seconds,
+        "cpu": used / count.seconds * 100,
+        "fairness": count.fairness,
+    }
+
+
+def _delays(count: Count) -> dict[Metric, float]:
+    return {"p50": count.p50_us / 1e3, "p99": count.p99_us / 1e3} if count.p50_us else {}
+
+
+async def _idle(row: Row, relay: Relay, running: Load, seconds: float) -> Figure:
+    """Memory and CPU of sessions that do nothing; `relay` was fresh, so what it had before is the bare process."""
+    await running.opened()
+    await asyncio.sleep(SETTLE)
+    if relay.pid is None:
+        raise LoadError("there is no relay whose memory could be read")
+    async with lag.watched(relay.health) as waits:
+        before = _cpu(relay)
+        await asyncio.sleep(seconds)
+        used = _cpu(relay) - before
+    memory = process.rss_bytes(relay.pid) - relay.bare
+    return {
+        "cost": memory / 1024 / int(str(row.load["idle"])),
+        "cpu": used / seconds * 100,
+        "lag": waits.p99() or 0,
+    }
+
+
+async def _splice(row: Row, relay: Relay, running: Load, seconds: float) -> Figure:  # noqa: ARG001 - one signature
+    await running.opened()
+    delays = []
+    for _ in range(SPLICES):
+        await asyncio.sleep(0.05)
+        delays.append((await running.cut()).p50_us / 1e3)
+    delays.sort()
+    return {"p50": delays[len(delays) // 2], "p99": delays[-1], "cost": delays[len(delays) // 2]}
+
+
+def _cpu(relay: Relay) -> float:
+    return 0.0 if relay.pid is None else process.cpu_seconds(relay.pid)
+
+
+_KINDS: dict[Kind, Callable[[Row, Relay, Load, float], Awaitable[Figure]]] = {
+    "steady": _steady,
+    "idle": _idle,
+    "splice": _splice,
+}

@@ -1,0 +1,153 @@
+"""The rows of the table: the work of each, who does it, and what the gateway must reach (design: performance.md)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from benchmarks.figures import Metric
+from benchmarks.relays.relay import Scheme
+
+Kind = Literal["steady", "idle", "splice", "memory"]
+Unit = Literal["GB", "trip", "session", "second", "splice"]
+
+PROXIES = ("nginx-256k", "nginx", "haproxy", "websockets")
+PLAIN = ("gateway", *PROXIES, "c-relay", "direct")
+TLS = ("gateway", *PROXIES, "direct")
+BY_TCP = ("gateway", "websockify", "direct")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What `metric` of the gateway may be at most (`least`: at least): times the peer's, or by itself without one.
+
+    `added`: what it adds to the direct connection's is compared.
+    """
+
+    metric: Metric
+    must: float
+    aim: float
+    peer: str = ""
+    added: bool = False
+    least: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row. `load`: the load's arguments; names of streams stand for their files. `cost`: how its unit is called."""
+
+    title: str
+    load: Mapping[str, str | int | float | tuple[str, ...]]
+    cost: str
+    unit: Unit
+    subjects: tuple[str, ...] = PLAIN
+    targets: tuple[Target, ...] = ()
+    upstream: Scheme = "ws"
+    browser_tls: bool = False
+    kind: Kind = "steady"
+    seconds: float = 2.0
+    rounds: int | None = None
+    consoles: int = 1
+    api: bool = False
+    warm: float = 0.3
+
+    @property
+    def scale(self) -> float:
+        """From CPU seconds for one unit to the figure in the table."""
+        return {"GB": 1.0, "trip": 1e6, "session": 1e3, "second": 100.0, "splice": 1.0}[self.unit]
+
+
+def _bulk(title: str, stream: str, frame: int, target: Target | None, **more: object) -> Row:
+    load = {"flow": 1, "stream": (stream,), "picture": "first", "frame": frame}
+    return Row(title, load, "s / GB", "GB", targets=(target,) if target else (), **more)  # type: ignore[arg-type]
+
+
+_RAW = Target("cost", 1.15, 0.95, peer="nginx-256k")
+_TIGHT = Target("cost", 1.5, 1.0, peer="nginx-256k")
+_FIFTH = Target("cost", 0.2, 0.1, peer="websockify")
+_INPUT = (Target("cost", 1.5, 1.0, peer="nginx-256k"), Target("p99", 1.5, 1.0, peer="nginx-256k", added=True))
+_OFFICE = {"flow": 300, "picture": "desktop", "stagger": 12, "stream": ("terminal", "desktop-session", "boot")}
+_POINTERS: Mapping[str, str | int | float | tuple[str, ...]] = {"input": 100, "update": "update", "picture": "first"}
+_KB = 64 * 1024
+
+ROWS: dict[str, Row] = {
+    "bulk-raw": _bulk("full-HD Raw, frames of 64 KB", "raw", _KB, _RAW),
+    "bulk-raw-1k4": _bulk("full-HD Raw, frames of 1.4 KB", "raw", 1400, _RAW),
+    "bulk-raw-tls": _bulk("full-HD Raw, TLS upstream", "raw", _KB, _RAW, upstream="wss", subjects=TLS),
+    "bulk-raw-https": _bulk("full-HD Raw, TLS to the browser", "raw", _KB, _RAW, browser_tls=True, subjects=TLS),
+    "bulk-raw-tcp": _bulk("full-HD Raw, plain TCP upstream", "raw", 0, _FIFTH, upstream="tcp", subjects=BY_TCP),
+    "tight-1k": _bulk("Tight of 1 KB, frames of 64 KB", "tight-1k", _KB, _TIGHT),
+    "tight-1k-1k4": _bulk("Tight of 1 KB, frames of 1.4 KB", "tight-1k", 1400, _TIGHT),
+    "tight-1k-tls": _bulk("Tight of 1 KB, TLS upstream", "tight-1k", _KB, _TIGHT, upstream="wss", subjects=TLS),
+    "tight-200": _bulk("Tight of 200 B, frames of 64 KB", "tight-200", _KB, _TIGHT),
+    "tight-1k-tcp": _bulk("Tight of 1 KB, plain TCP upstream", "tight-1k", 0, _FIFTH, upstream="tcp", subjects=BY_TCP),
+    "input": Row("100 sessions, pointer and update", _POINTERS, "µs / trip", "trip", targets=_INPUT),
+    "input-tls": Row("100 sessions, TLS upstream", _POINTERS, "µs / trip", "trip", TLS, targets=_INPUT, upstream="wss"),
+    "input-tcp": Row(
+        "100 sessions, plain TCP upstream", _POINTERS | {"frame": 0}, "µs / trip", "trip", BY_TCP, (_FIFTH,), "tcp"
+    ),
+    "input-paced": Row(
+        "100 sessions, 20 pointer events a second each", _POINTERS | {"rate": 20}, "µs / trip", "trip", targets=_INPUT
+    ),
+    "mixed": Row(
+        "100 paced input sessions beside 4 full-HD Raw streams",
+        {"input": 100, "update": "update", "rate": 20, "flow": 4, "stream": ("raw",), "picture": "first"},
+        "s / GB",
+        "GB",
+        targets=(
+            Target("p99", 1.5, 1.0, peer="nginx-256k", added=True),
+            Target("fairness", 0.5, 0.8, least=True),
+        ),
+        warm=0.6,
+    ),
+    "idle": Row(
+        "5,000 sessions that only exist, after one full-HD picture",
+        {"idle": 5000, "picture": "desktop"},
+        "KB / session",
+        "session",
+        targets=(Target("cost", 24, 16), Target("cpu", 2, 1)),
+        kind="idle",
+        consoles=5000,
+        rounds=1,
+        seconds=30,
+    ),
+    "idle-tls": Row(
+        "the same, TLS upstream",
+        {"idle": 5000, "picture": "desktop"},
+        "KB / session",
+        "session",
+        TLS,
+        targets=(Target("cost", 120, 60), Target("cpu", 2, 1)),
+        upstream="wss",
+        kind="idle",
+        consoles=5000,
+        rounds=1,
+        seconds=30,
+    ),
+    "connect": Row(
+        "opening: grant, locate, dial, handshake, first picture",
+        {"churn": 8, "picture": "first"},
+        "ms / session",
+        "session",
+        targets=(Target("cost", 1000 / 300, 1000 / 600),),
+        api=True,
+    ),
+    "connect-tls": Row(
+        "the same, TLS upstream",
+        {"churn": 8, "picture": "first"},
+        "ms / session",
+        "session",
+        TLS,
+        targets=(Target("cost", 1000 / 200, 1000 / 400),),
+        upstream="wss",
+        api=True,
+    ),
+    "splice": Row(
+        "upstream killed, until the first new picture",
+        {"idle": 1, "picture": "small-raw", "size": "320x200"},
+        "ms",
+        "splice",
+        ("gateway",),
+        targets=(Target("p50", 5, 2),),
+        kind="splice",
+    ),
+}

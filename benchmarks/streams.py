@@ -1,0 +1,99 @@
+"""What the servers of the load send: RFB updates made once, from a fixed seed, so that every round has the same work."""
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+from struct import pack
+
+FULL_HD = (1920, 1080)
+TIGHT, RAW = 7, 0
+
+SPREAD = 0.8
+"""Sigma of the sizes' logarithm. Recorded sessions of a terminal and of windows have 0.7 to 1.0."""
+
+
+def write_all(directory: Path) -> None:
+    """Write every stream into `directory`, under its name."""
+    for name, make in STREAMS.items():
+        (directory / name).write_bytes(make())
+
+
+def full_hd_raw() -> bytes:
+    """One update of the whole screen."""
+    width, height = FULL_HD
+    return _update([_rectangle(0, 0, width, height, RAW) + random.Random(1).randbytes(4 * width * height)])
+
+
+def small_raw() -> bytes:
+    """A whole screen of 320x200: what a splice refreshes, none of it compressed, so that it is unchanged by the seam."""
+    return _update([_rectangle(0, 0, 320, 200, RAW) + random.Random(2).randbytes(4 * 320 * 200)])
+
+
+def small_update() -> bytes:
+    """What a pointer event changes: two small rectangles."""
+    dice = random.Random(3)
+    return _update([_tight(dice, 96), _tight(dice, 60)])
+
+
+def desktop_picture() -> bytes:
+    """A full-HD desktop's first picture: 500 rectangles of 2 KB."""
+    dice = random.Random(4)
+    return _update([_tight(dice, 2048) for _ in range(500)])
+
+
+def first_picture() -> bytes:
+    """A console's first picture, a text screen: 32 KB."""
+    dice = random.Random(5)
+    return _update([_tight(dice, 1024) for _ in range(32)])
+
+
+def _tight_stream(mean: int, rectangles: int) -> Callable[[], bytes]:
+    """Updates of 1 to 80 Tight rectangles whose sizes are spread around `mean`, as text and windows are."""
+
+    def make() -> bytes:
+        dice = random.Random(mean)
+        parts, left = [], rectangles
+        while left:
+            count = min(left, dice.choice([1, 2, 5, 20, 80]))
+            parts.append(_update([_tight(dice, _around(dice, mean)) for _ in range(count)]))
+            left -= count
+        return b"".join(parts)
+
+    return make
+
+
+def _around(dice: random.Random, mean: int) -> int:
+    return max(16, min(16_000, int(dice.lognormvariate(0, SPREAD) * mean / 1.377)))  # 1.377: the mean of that spread
+
+
+def _update(rectangles: list[bytes]) -> bytes:
+    return pack(">BxH", 0, len(rectangles)) + b"".join(rectangles)
+
+
+def _rectangle(x: int, y: int, width: int, height: int, encoding: int) -> bytes:
+    return pack(">HHHHi", x, y, width, height, encoding)
+
+
+def _tight(dice: random.Random, size: int) -> bytes:
+    """A basic rectangle of about `size` bytes: two colours mostly, as text is, on stream 1; or many, on stream 0."""
+    head = _rectangle(dice.randrange(1800), dice.randrange(1000), 64, 64, TIGHT)
+    filtered = b"\x50\x01\x01" + dice.randbytes(6) if dice.random() < 0.7 else b"\x00"
+    data = b"\x78\x9c" + dice.randbytes(max(6, size - 27)) + b"\x00\x00\xff\xff"
+    return head + filtered + _compact(len(data)) + data
+
+
+def _compact(length: int) -> bytes:
+    if length < 1 << 7:
+        return bytes([length])
+    return bytes([length & 0x7F | 0x80, length >> 7])
+
+
+STREAMS: dict[str, Callable[[], bytes]] = {
+    "raw": full_hd_raw,
+    "tight-1k": _tight_stream(1024, 2000),
+    "tight-200": _tight_stream(200, 8000),
+    "small-raw": small_raw,
+    "update": small_update,
+    "desktop": desktop_picture,
+    "first": first_picture,
+}

@@ -1,0 +1,92 @@
+"""The results as tables in the terminal, with a verdict for each target."""
+
+from rich.table import Table
+
+from benchmarks.figures import Metric, Middle, Results
+from benchmarks.rows import ROWS, Row, Target
+
+COLUMNS: tuple[tuple[str, Metric], ...] = (
+    ("added p50, ms", "p50"),
+    ("added p99, ms", "p99"),
+    ("lag p99, ms", "lag"),
+    ("rate", "rate"),
+    ("load's own", "load"),
+)
+
+
+def table(name: str, results: Results) -> Table:
+    """One row's contestants, and below them what became of its targets."""
+    row = ROWS[name]
+    made = Table(title=f"{name}: {row.title}", title_justify="left", caption_justify="left", caption_style="bold")
+    made.caption = "\n".join(verdicts(row, results))
+    made.add_column("relay")
+    for title in (f"cost, {row.cost}", "× nginx-256k", *(title for title, _ in COLUMNS)):
+        made.add_column(title, justify="right")
+    for subject in row.subjects:
+        if subject in results.failures or subject in results.rounds:
+            made.add_row(subject, *_cells(results, subject))
+    return made
+
+
+def verdicts(row: Row, results: Results) -> list[str]:
+    """What became of each target."""
+    return [_verdict(target, results) for target in row.targets]
+
+
+def reached(target: Target, results: Results) -> tuple[Middle | None, bool, bool]:
+    """The figure that a target is about, and whether it is what it must be, and what we aim at."""
+    figure = measured(target, results)
+    if figure is None:
+        return None, False, False
+    if target.least:
+        return figure, figure.median >= target.must, figure.median >= target.aim
+    return figure, figure.median <= target.must, figure.median <= target.aim
+
+
+def measured(target: Target, results: Results) -> Middle | None:
+    """The figure that a target is about."""
+    if not target.peer:
+        return results.middle("gateway", target.metric)
+    if target.added:
+        return results.added_ratio("gateway", target.peer, target.metric)
+    return results.ratio("gateway", target.peer, target.metric)
+
+
+def _verdict(target: Target, results: Results) -> str:
+    figure, must, aim = reached(target, results)
+    what = f"{'added ' if target.added else ''}{target.metric}"
+    against = f" × {target.peer}" if target.peer else ""
+    sign = "≥" if target.least else "≤"
+    if figure is None:
+        return f"{what}{against}: not measured"
+    word = "reaches its aim" if aim else "good" if must else "MISSED"
+    return f"{what} {figure.median:.2f}{against}: {word} (must {sign} {target.must:g}, aim {target.aim:g})"
+
+
+def _cells(results: Results, subject: str) -> list[str]:
+    if subject in results.failures:
+        return [results.failures[subject].splitlines()[-1][:60]]
+    cost = results.middle(subject, "cost")
+    cells = [_with_spread(cost), _times(results.ratio(subject, "nginx-256k", "cost"))]
+    for _, metric in COLUMNS:
+        delay = metric in ("p50", "p99")
+        added = delay and subject != "direct" and "direct" in results.rounds
+        value = results.added(subject, metric) if added else results.middle(subject, metric)
+        cells.append(_short(value))
+    return cells
+
+
+def _with_spread(value: Middle | None) -> str:
+    return "–" if value is None else f"{_digits(value.median)} ± {_digits(value.spread)}"
+
+
+def _times(value: Middle | None) -> str:
+    return "–" if value is None else f"{value.median:.2f} ± {value.spread:.2f}"
+
+
+def _short(value: Middle | None) -> str:
+    return "–" if value is None else _digits(value.median)
+
+
+def _digits(value: float) -> str:
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
