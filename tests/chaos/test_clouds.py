@@ -1,0 +1,53 @@
+"""The simulated clouds' proxies die at random bytes: each reconnect takes a new address from the API."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from support.chaos.clouds import Cloud, clouds
+from support.chaos.cutter import WS_WAYS, Plan, Way
+from support.chaos.novnc import HEXTILE, NOVNC, TIGHT, ZRLE, Engine, Wish, engine
+from support.chaos.trial import RECONNECT, Trial, cuts
+from support.components import needs
+from support.gateway import Gateway, gateway
+
+pytestmark = [needs("node", "npm"), pytest.mark.asyncio(loop_scope="module")]
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    clouds: dict[str, Cloud]
+    gateway: Gateway
+    engine: Engine
+
+    async def run(self, name: str, wish: Wish, plan: Plan, artifacts: Path) -> None:
+        cloud = self.clouds[name]
+        before = cloud.service.calls
+        trial = Trial(self.engine, self.gateway, cloud.console, cloud.cutter, cloud.behind, artifacts)
+        await trial.run(wish, plan)
+        assert cloud.service.calls - before >= plan.cuts + 1
+        assert not cloud.service.proxy.counts.refused
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def house(module_artifacts: Path) -> AsyncIterator[House]:
+    logs = module_artifacts
+    async with (
+        clouds() as both,
+        engine(logs) as novnc,
+        gateway(both.direct, logs=logs, more=both.configuration + RECONNECT) as running,
+    ):
+        yield House(both.each, running, novnc)
+
+
+@pytest.mark.parametrize(("wish", "few"), [(TIGHT, 5), (ZRLE, 5), (HEXTILE, 3)], ids=str)
+async def test_alibaba(house: House, artifacts: Path, wish: Wish, few: int) -> None:
+    """Only resets: a Close frame or a FIN soon after each picture is how it looks when somebody else takes over."""
+    await house.run("alibaba", wish, Plan(cuts(few), ways=(Way.RESET,)), artifacts)
+
+
+@pytest.mark.parametrize(("wish", "few"), [(TIGHT, 5), (ZRLE, 5), (NOVNC, 3)], ids=str)
+async def test_huawei(house: House, artifacts: Path, wish: Wish, few: int) -> None:
+    await house.run("huawei", wish, Plan(cuts(few), ways=WS_WAYS), artifacts)
