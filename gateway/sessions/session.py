@@ -19,6 +19,7 @@ from gateway.relay.relay import Relay
 from gateway.rfb.held import HeldBudget
 from gateway.sessions.connect import Connector, Reached
 from gateway.sessions.fight import Fight
+from gateway.sessions.record import SpliceRecord
 from gateway.sessions.terms import Shared, Terms
 from gateway.sessions.watch import Watch
 
@@ -53,8 +54,9 @@ class Session:
         self._shared = shared
         self._log = structlog.get_logger().bind(session=grant.session, console=grant.console)
         self._connector = Connector(grant, provider, terms, shared, self._client_init, self._log.info)
-        self._opening: BrowserOpening | None = None
+        self._opening = BrowserOpening(browser)  # before the loop goes round: what a quick browser says is kept
         self._fight = Fight()
+        self._record: SpliceRecord | None = None
         self._end: asyncio.Future[GatewayError] = asyncio.get_running_loop().create_future()
 
     def end(self, error: GatewayError) -> None:
@@ -91,7 +93,6 @@ class Session:
         raise await self._end
 
     async def _phases(self) -> None:
-        opening = self._opening = BrowserOpening(self._browser)
         reached = await self._connector.reach(min(OPEN_WINDOW, self._terms.reconnect.window))
         held = HeldBudget(self._shared.held_total, self._terms.limits.held)
         relay = Relay(self._browser, reached.server_init, held, self.grant.rights.policy())
@@ -102,7 +103,7 @@ class Session:
                 reached.opening.leg,
                 reached.server_init,
                 from_upstream=bytes(reached.opening.early),
-                from_browser=bytes(opening.early),
+                from_browser=bytes(self._opening.early),
             )
             self._log.info("session.open", upstream=self.upstream)
             while True:
@@ -115,7 +116,6 @@ class Session:
 
     async def _client_init(self) -> bool:
         """Wait until the browser's side of RFB's handshake is over: whether it wants a shared session."""
-        assert self._opening is not None, "the phases begin with it"
         try:
             async with asyncio.timeout(CLIENT_INIT_TIMEOUT):
                 return await self._opening.shared()
@@ -129,17 +129,21 @@ class Session:
             raise error
         self._fight.lost(error, one_session=old.target.one_session, lived=lost_at - self._joined_at)
         idle = self.watch is not None and self.watch.lost(lost_at)
+        if self._record is not None:
+            self._record.tell()
+        record = self._record = SpliceRecord(error, lost_at, self._shared.metrics, self._log.info)
         outcome: Outcome = "failed"
         try:
             relay.lose()
             self.state = "reconnecting"
             self._browser.notice(state=self.state)
             reached = await self._connector.reach(self._terms.reconnect.window, again=True)
+            record.joined(reached, relay.memory.seam.report, after_idle=idle)
             relay.splice(
                 reached.opening.leg,
                 reached.server_init,
                 from_upstream=bytes(reached.opening.early),
-                on_refreshed=lambda: self._shared.metrics.splice_seconds.observe(_now() - lost_at),
+                on_refreshed=record.refreshed,
             )
             outcome = "done"
         except asyncio.CancelledError:
@@ -149,17 +153,6 @@ class Session:
             self._shared.metrics.spliced(outcome, after_idle=idle)
         self._joined(reached)
         self._browser.notice(state=self.state)
-        self._log.info(
-            "session.spliced",
-            cause=str(error),
-            after_idle=idle,
-            attempts=reached.attempts,
-            gap_ms=_ms(self._joined_at - lost_at),
-            locate_ms=_ms(reached.locate_s),
-            dial_ms=_ms(reached.dial_s),
-            handshake_ms=_ms(reached.handshake_s),
-            upstream=self.upstream,
-        )
         return reached
 
     def _joined(self, reached: Reached) -> None:
@@ -172,6 +165,8 @@ class Session:
 
     def _close(self, error: GatewayError) -> None:
         self.state = "ended"
+        if self._record is not None:
+            self._record.tell()
         self._browser.close(error.ending)
         self._shared.metrics.ended(error.ending)
         self._log.info(
@@ -187,10 +182,6 @@ class Session:
 
 def _now() -> float:
     return asyncio.get_running_loop().time()
-
-
-def _ms(seconds: float) -> float:
-    return round(1000 * seconds, 1)
 
 
 def _first(group: BaseExceptionGroup[GatewayError]) -> GatewayError:

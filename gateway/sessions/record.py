@@ -1,0 +1,58 @@
+"""What became of one lost upstream, told once: one log line with the times of its phases.
+
+The line is written when the picture is whole again, or when the next loss or the end of the session comes first.
+"""
+
+import asyncio
+from typing import Any
+
+from gateway.errors import UpstreamLost
+from gateway.rfb.splice.report import Report
+from gateway.sessions.connect import Reached
+from gateway.telemetry.metrics import Metrics
+
+
+class SpliceRecord:
+    """One splice from its loss on. `log(event, **fields)` gets the line."""
+
+    def __init__(self, error: UpstreamLost, lost_at: float, metrics: Metrics, log: Any) -> None:  # noqa: ANN401 - structlog's
+        self._lost_at = lost_at
+        self._metrics = metrics
+        self._log = log
+        self._fields: dict[str, Any] = {"cause": str(error)}
+        self._report: Report | None = None
+
+    def joined(self, reached: Reached, report: Report, *, after_idle: bool) -> None:
+        """A new upstream carries the session; `report` goes on counting what the seam changes."""
+        self._report = report
+        self._fields |= {
+            "after_idle": after_idle,
+            "attempts": reached.attempts,
+            "upstream": str(reached.target),
+            "locate_ms": _ms(reached.locate_s),
+            "dial_ms": _ms(reached.dial_s),
+            "handshake_ms": _ms(reached.handshake_s),
+            "gap_ms": _ms(_now() - self._lost_at),
+        }
+
+    def refreshed(self) -> None:
+        """The picture is whole again."""
+        seconds = _now() - self._lost_at
+        self._metrics.splice_seconds.observe(seconds)
+        self._fields["refreshed_ms"] = _ms(seconds)
+        self.tell()
+
+    def tell(self) -> None:
+        """Write the line, unless it is written or nothing was joined."""
+        report, self._report = self._report, None
+        if report is not None:
+            changes = {kind.value: times for kind, times in report.times.items()}
+            self._log("session.spliced", **self._fields, changes=changes)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def _ms(seconds: float) -> float:
+    return round(1000 * seconds, 1)
