@@ -43,6 +43,12 @@ DRAWN = (RAW, RRE, CORRE, HEXTILE, ZLIB, TIGHT, ZRLE, JPEG, H264, TIGHT_PNG)
 ALL = (COPY, *DRAWN, DESKTOP_SIZE, LAST_RECT, CURSOR, QEMU_KEY, LED, DESKTOP_NAME, EXTENDED_DESKTOP_SIZE)
 
 
+def extended_size(width: int, height: int, *, reason: int = 0, status: int = 0) -> bytes:
+    """ExtendedDesktopSize with one screen."""
+    screen = struct.pack(">IHHHHI", 1, 0, 0, width, height, 0)
+    return struct.pack(">HHHHi", reason, status, width, height, EXTENDED_DESKTOP_SIZE) + b"\1\0\0\0" + screen
+
+
 @dataclass
 class Drawing:
     """A server in the making: `data` is what it has sent after ServerInit.
@@ -94,8 +100,7 @@ class Drawing:
         """A rectangle that tells the size."""
         if not extended:
             return self._head(DESKTOP_SIZE, 0, 0, self.width, self.height)
-        screen = struct.pack(">IHHHHI", 1, 0, 0, self.width, self.height, 0)
-        return self._head(EXTENDED_DESKTOP_SIZE, 0, 0, self.width, self.height) + b"\1\0\0\0" + screen
+        return extended_size(self.width, self.height)
 
     def chatter(self) -> None:
         """A message that is no update."""
