@@ -26,7 +26,7 @@ UPSTREAM_LOST = Closed(4502, "upstream_lost")
 UPSTREAM_AUTH = Closed(4505, "upstream_auth")
 NOT_UNDERSTOOD = Closed(4506, "not_understood")
 
-BRIEF = "[reconnect]\nwindow = 2"  # seconds; two minutes are the default
+BRIEF = "[reconnect]\nwindow = 2\nper_minute = 1000"  # seconds; two minutes are the default
 
 
 async def says_nothing(connection: Connection) -> None:
