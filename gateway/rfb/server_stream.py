@@ -19,6 +19,7 @@ from gateway.rfb.messages import FENCE_REQUEST, ServerMessage, XvpServer
 from gateway.rfb.policy import Policy
 from gateway.rfb.server_messages import MEASURES
 from gateway.rfb.splice.fillers import END_OF_CONTINUOUS_UPDATES
+from gateway.rfb.splice.joint import Joint
 from gateway.rfb.standing import Inside
 from gateway.rfb.updates import UpdateFraming
 
@@ -29,12 +30,18 @@ _FRAMEBUFFER_UPDATE = int(ServerMessage.FRAMEBUFFER_UPDATE)
 class ServerStream(UpdateFraming):
     """Feed it the upstream's bytes; it gives what the browser may have of them. See Framing.receive."""
 
-    __slots__ = ("_interjections", "policy")
+    __slots__ = ("_interjections", "_joint", "policy")
 
     def __init__(self, memory: Memory, budget: HeldBudget, policy: Policy | None = None) -> None:
         super().__init__(memory, budget)
         self.policy = policy or Policy()
         self._interjections = memory.seam.to_browser
+        self._joint: Joint | None = None  # JoinedStream's
+
+    @property
+    def refreshed(self) -> bool:
+        """Whether the picture is this server's: False in a joined stream until a whole screen has come."""
+        return True
 
     @property
     def between_messages(self) -> bool:

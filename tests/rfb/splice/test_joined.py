@@ -1,7 +1,6 @@
 """The stream of the server that follows (rfb.md §2, §4 "Size", §5.5, §6)."""
 
 import struct
-import time
 
 import pytest
 from support.drawn_streams import ALL, Drawing, extended_size
@@ -284,22 +283,15 @@ def test_the_picture_is_refreshed_when_pixels_for_the_screen_have_come(chunk: in
     assert viewer.server.refreshed
 
 
-def test_a_closed_seam_costs_one_call_a_chunk() -> None:
-    """A bell is the smallest chunk that there is; the difference is measured against it."""
+def test_a_closed_seam_costs_nothing() -> None:
+    """Streams of a second class would cost all of a process: what CPython caches is cached for one."""
     memory, budget = Memory(server_init(width=8, height=8)), HeldBudget(HeldTotal())
-    plain = ServerStream(memory, budget)
-    finish(plain)
+    finish(ServerStream(memory, budget))
     after, _ = join(memory, server_init(width=8, height=8), budget)
     after.receive(update(rectangle(RAW, bytes(256), width=8, height=8)), [])
-    assert isinstance(after, JoinedStream)
-    bell = memoryview(b"\2")
-
-    def cost(stream: ServerStream) -> float:
-        out: list[memoryview | bytes] = []
-        began = time.perf_counter()
-        for _ in range(3000):
-            stream.receive(bell, out)
-        return time.perf_counter() - began
-
-    ratios = sorted(cost(after) / cost(plain) for _ in range(15))
-    assert ratios[0] < 1.5
+    assert type(after) is ServerStream
+    assert after.refreshed
+    receive = JoinedStream.receive  # bound before, by whoever feeds it
+    out: list[memoryview | bytes] = []
+    receive(after, b"\2", out)  # type: ignore[arg-type]
+    assert out == [b"\2"]
