@@ -1,4 +1,4 @@
-"""Streams of real servers, cut and joined to each other (rfb.md §10): the picture is that of an independent Raw capture."""
+"""Streams of real servers, cut and joined to each other (rfb.md §10): the picture is the Raw capture's."""
 
 import random
 
