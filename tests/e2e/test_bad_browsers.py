@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from support.gateway import Gateway, gateway
+from support.gateway import MANY_DIALS, Gateway, gateway
 from support.programs import LOOPBACK, eventually
 from support.raw_browser import BINARY, TEXT, Closed, RawBrowser, header, raw_browser
 from support.rfb_client import messages
@@ -95,7 +95,7 @@ async def house(module_artifacts: Path) -> AsyncIterator[House]:
         listener.server.running() as hearing,
     ):
         consoles = {"quiet": quiet.url, "firehose": pouring.url, "listener": hearing.url}
-        async with gateway(consoles, logs=module_artifacts) as running:
+        async with gateway(consoles, logs=module_artifacts, provider=MANY_DIALS) as running:
             yield House(running, firehose, listener)
 
 

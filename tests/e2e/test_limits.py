@@ -6,7 +6,7 @@ import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from support.gateway import Gateway, gateway
+from support.gateway import MANY_DIALS, Gateway, gateway
 from support.programs import eventually
 from support.raw_browser import Closed, RawBrowser, raw_browser
 from support.rfb_client import messages
@@ -138,7 +138,7 @@ async def test_many_sessions_leave_nothing_behind(artifacts: Path) -> None:
 
     async with ScriptedServer(idle).running() as server:
         consoles = {f"vm{number}": server.url for number in range(20)}
-        async with gateway(consoles, logs=artifacts) as running:
+        async with gateway(consoles, logs=artifacts, provider=MANY_DIALS) as running:
             await one(0)
             await eventually(ours, within=5)
             before = descriptors()

@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 from support.certificates import loopback_certificate
 from support.components import needs
-from support.gateway import Gateway, gateway
+from support.gateway import MANY_DIALS, Gateway, gateway
 from support.rfb_client.wire import BGR233, RGB565, RGB888, Encoding, PixelFormat
 from support.servers.address import Address
 from support.servers.qemu import Qemu, qemu
@@ -61,8 +61,8 @@ async def house(module_artifacts: Path) -> AsyncIterator[House]:
             "page": f"https://127.0.0.1:{port}/vnc_auto.html?token=the-token",
             "wss": f"wss://127.0.0.1:{port}/websockify?token=the-token",
         }
-        authority = f'ca_file = "{certificate.authority}"'
-        async with gateway(consoles, logs=logs, provider=authority) as running:
+        settings = f'ca_file = "{certificate.authority}"\n{MANY_DIALS}'
+        async with gateway(consoles, logs=logs, provider=settings) as running:
             yield House(guest, running, {"tcp": tcp, "ws": ws, "page": behind, "wss": behind})
 
 

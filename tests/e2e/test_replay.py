@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from support import recordings
-from support.gateway import Gateway, gateway
+from support.gateway import MANY_DIALS, Gateway, gateway
 from support.programs import eventually
 from support.raw_browser import RawBrowser, raw_browser
 from support.recordings import Recording
@@ -75,7 +75,7 @@ async def house(module_artifacts: Path) -> AsyncIterator[House]:
     player = Player()
     async with (
         player.server.running() as server,
-        gateway({"vm": server.url}, logs=module_artifacts) as running,
+        gateway({"vm": server.url}, logs=module_artifacts, provider=MANY_DIALS) as running,
     ):
         yield House(player, running)
 

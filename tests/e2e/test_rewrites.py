@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from support.gateway import Gateway, gateway
+from support.gateway import MANY_DIALS, Gateway, gateway
 from support.programs import eventually
 from support.raw_browser import Closed, RawBrowser, raw_browser
 from support.rfb_client import messages
@@ -110,7 +110,7 @@ async def house(module_artifacts: Path) -> AsyncIterator[House]:
     puppet = Puppet()
     async with (
         puppet.server.running() as server,
-        gateway({"vm": server.url}, logs=module_artifacts) as running,
+        gateway({"vm": server.url}, logs=module_artifacts, provider=MANY_DIALS) as running,
     ):
         yield House(puppet, running)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from support.components import needs
-from support.gateway import Gateway, gateway
+from support.gateway import MANY_DIALS, Gateway, gateway
 from support.programs import Program
 from support.rfb_client.wire import BGR233, RGB565, Encoding, PixelFormat
 from support.servers.address import Address
@@ -77,7 +77,7 @@ async def house(module_artifacts: Path) -> AsyncIterator[House]:
         consoles = {name: tap.address for name, tap in taps.items()}
         servers = {"xvnc": plain.tcp, "password": locked.tcp, "x11vnc": over}
         terminals = {"xvnc": first, "password": second, "x11vnc": first}
-        async with gateway(consoles, logs=logs) as running:
+        async with gateway(consoles, logs=logs, provider=MANY_DIALS) as running:
             with Painter(plain.display) as one, Painter(locked.display) as two:
                 painters = {"xvnc": one, "password": two, "x11vnc": one}
                 yield House(running, servers, taps, terminals, painters)
