@@ -3,6 +3,7 @@
 import contextlib
 import tempfile
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 from support.components import program
@@ -64,15 +65,15 @@ async def qemu(
         (work / "disk.img").write_bytes(BOOT_SECTOR)
         control = work / "qmp"  # a short path: those of sockets are limited to 107 bytes
         trace = logs / f"qemu-{tcp.port}-input.log"
-        display = f"{LOOPBACK}:{tcp.port - _FIRST_DISPLAY},websocket={websocket.port}"
-        display += ",password=on" * (password is not None) + ",lossy=on" * lossy + ",audiodev=quiet" * audio
-        display += ",share=allow-exclusive" if exclusive else ",share=force-shared"
+        options = (",password=on" * (password is not None), ",lossy=on" * lossy, ",audiodev=quiet" * audio)
+        share = ",share=allow-exclusive" if exclusive else ",share=force-shared"
+        display = f"{LOOPBACK}:{tcp.port - _FIRST_DISPLAY},websocket={websocket.port}{''.join(options)}{share}"
         argv = [program("qemu"), "-machine", "pc", "-accel", "tcg", "-m", "16", "-nodefaults", "-vga", "std"]
         argv += ["-drive", f"file={work}/disk.img,format=raw,if=ide", "-vnc", display]
         argv += ["-qmp", f"unix:{control},server=on,wait=off", "-trace", "input_event_*", "-D", str(trace)]
         argv += ["-usb", "-device", "usb-tablet"] * tablet + ["-audiodev", "none,id=quiet"] * audio
-        name = f"qemu-{tcp.port}"
-        async with running(name, argv, logs=logs, ready=lambda: control.exists() and listens(tcp.port)) as process:
+        ready = partial(_serves, control, tcp.port)
+        async with running(f"qemu-{tcp.port}", argv, logs=logs, ready=ready) as process:
             qmp = await Qmp.connect(control)
             try:
                 if password is not None:
@@ -81,6 +82,10 @@ async def qemu(
                 yield Qemu(process, qmp, tcp, websocket, trace)
             finally:
                 await qmp.close()
+
+
+def _serves(control: Path, port: int) -> bool:
+    return control.exists() and listens(port)
 
 
 async def _draws(qmp: Qmp) -> bool:
