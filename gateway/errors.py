@@ -97,6 +97,13 @@ class GatewayError(Exception):
     retry_after: float | None = None
 
 
+def internal(cause: BaseException) -> GatewayError:
+    """The error that a bug of ours ends a session with; the log gets the traceback of `cause`."""
+    error = GatewayError(f"{type(cause).__name__} where none may be")
+    error.__cause__ = cause
+    return error
+
+
 class ConfigurationError(GatewayError):
     """The configuration cannot be used; the message has one line per fault. Exit code 2."""
 

@@ -72,6 +72,6 @@ class Seal:
         if len(token) > MAX_TOKEN:
             return None
         try:
-            return Grant.from_json(self._box.decrypt(token.encode()))
+            return Grant.from_json(self._box.decrypt(token.encode(errors="surrogateescape")))
         except InvalidToken:
             return None

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gateway.access.grants import WS_TICKET_TTL, Grant, Seal
 from gateway.state.memory import MemoryState
@@ -15,8 +15,8 @@ USER = "local"
 class Opening:
     """The answer to `POST /grant`: a one-time WebSocket ticket, and the token to come back with."""
 
-    ticket: str
-    resume: str
+    ticket: str = field(repr=False)
+    resume: str = field(repr=False)
     grant: Grant
 
 

@@ -84,9 +84,11 @@ async def providing(settings: Settings) -> AsyncIterator[dict[str, Provider]]:
     """The configured providers by name, on one pool of connections for API calls."""
     async with open_session() as http:
         providers = build(settings, http, os.environ)
-        yield providers
-        for provider in providers.values():
-            await provider.close()
+        try:
+            yield providers
+        finally:
+            for provider in providers.values():
+                await provider.close()
 
 
 def _terms(settings: Settings, name: str) -> Terms:

@@ -35,6 +35,7 @@ class BrowserLeg(Leg):
         self.on_payload: Callable[[Sequence[Span]], None] = lambda _: None
         self.payload_out = 0
         self.notices = False
+        self._close_received = False
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Lend as much of the shared buffer as one turn takes."""
@@ -66,6 +67,7 @@ class BrowserLeg(Leg):
             if control.opcode is Opcode.PING and self.open and self.unsent < MAX_PONG_BACKLOG:
                 self.write([frames.control(Opcode.PONG, control.payload)])
             elif control.opcode is Opcode.CLOSE:
+                self._close_received = True
                 if self._closing:
                     self.close_transport()
                 else:
@@ -103,7 +105,7 @@ class BrowserLeg(Leg):
             self.abort()
             return
         self.write([frames.control(Opcode.CLOSE, frames.close_payload(ending.code, ending.name))])
-        if self._scanner.closed:
+        if self._close_received:
             self.close_transport()
         else:
             # Closing with unread input in the socket would reset the connection and lose the Close frame.

@@ -77,8 +77,7 @@ async def _connect(target: Target, buffer: ReceiveBuffer) -> UpstreamOpening:
     except BaseException:
         sock.close()
         raise
-    if url is None:
-        leg.watch_loss()
+    leg.watch_loss()
     return opening
 
 

@@ -5,10 +5,11 @@ callbacks: whatever goes wrong becomes the one report of its end.
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from typing import cast
 
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, internal
 from gateway.relay import sockets
 from gateway.relay.buffer import ReceiveBuffer
 
@@ -21,7 +22,10 @@ MAX_PONG_BACKLOG = 64 * 1024
 """Unsent bytes above which pings are not answered: a peer that only asks and never reads gets no queue."""
 
 ABORT_AFTER = 2.0
-"""Seconds that a closing leg may take to send its rest; a peer that never reads would hold it for ever."""
+"""Seconds that a closing leg may stand still; a peer that never reads would hold it for ever."""
+
+ABORT_ANYWAY_AFTER = 30.0
+"""Seconds that a closing leg may take in all to send its rest: 4 MB, the most that is held, at 1 Mbit/s."""
 
 
 class Leg(asyncio.BufferedProtocol):
@@ -87,7 +91,7 @@ class Leg(asyncio.BufferedProtocol):
         except GatewayError as error:
             self.end(error)
         except Exception as error:  # a callback must not raise: the loop would only log it
-            self.end(_internal(error))
+            self.end(internal(error))
 
     def received(self, data: memoryview) -> None:
         """What the subclass does with the bytes of one read."""
@@ -177,9 +181,9 @@ class Leg(asyncio.BufferedProtocol):
             data = b"".join(spans)
             self.bytes_out += len(data)
             transport.write(data)
-        else:
-            self.bytes_out += sum(map(len, spans))
-            transport.writelines(spans)
+            return
+        self.bytes_out += sum(map(len, spans))
+        transport.writelines(spans)
         if transport.get_write_buffer_size():
             self._buffer.renew()
 
@@ -203,17 +207,22 @@ class Leg(asyncio.BufferedProtocol):
         self.abort_later()
 
     def abort_later(self) -> None:
-        """See to it that the connection is gone ABORT_AFTER seconds from now."""
+        """See to it that the connection is gone once it has stood still for ABORT_AFTER seconds.
+
+        A slow reader that takes its rest, and the Close frame behind it, has ABORT_ANYWAY_AFTER seconds.
+        """
         if self._transport is not None and self._abort is None:
-            self._abort = asyncio.get_running_loop().call_later(ABORT_AFTER, self.abort)
+            self._abort_unless_moving(time.monotonic() + ABORT_ANYWAY_AFTER, None)
+
+    def _abort_unless_moving(self, until: float, before: int | None) -> None:
+        unsent = self.unsent
+        if before is None or (0 < unsent < before and time.monotonic() < until):
+            loop = asyncio.get_running_loop()
+            self._abort = loop.call_later(ABORT_AFTER, self._abort_unless_moving, until, unsent)
+        else:
+            self.abort()
 
     def abort(self) -> None:
         """Drop the connection now."""
         if self._transport is not None:
             self._transport.abort()
-
-
-def _internal(cause: BaseException) -> GatewayError:
-    error = GatewayError(f"{type(cause).__name__} in a connection callback")
-    error.__cause__ = cause
-    return error

@@ -31,12 +31,12 @@ class BrowserOpening:
 
     async def shared(self) -> bool:
         """Wait for ClientInit; True if the browser asked for a shared session (RFC 6143 §7.3.1)."""
-        await self._done
+        await asyncio.shield(self._done)  # a wait that is given up leaves it to later ones
         return self._handshake.shared
 
     def _received(self, spans: Sequence[Span]) -> None:
         for span in spans:
-            if self._done.done():
+            if self._handshake.done:
                 self.early += span
             else:
                 self._step(span)
@@ -86,7 +86,7 @@ class UpstreamOpening:
                 self._step(self._handshake, span)
                 continue
             self.early += span
-            if not plausible(self.early):
+            if self._handshake is None and not plausible(self.early):
                 raise NotUnderstood("the upstream does not speak RFB")
             if not self._greeted.done() and len(self.early) >= VERSION_LENGTH:
                 self._greeted.set_result(None)

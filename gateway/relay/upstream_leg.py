@@ -21,14 +21,13 @@ class UpstreamLeg(Leg):
     """Hands on the RFB bytes of the server, sends RFB messages to it.
 
     `opening`: the WebSocket handshake to be done first; None for plain TCP.
-    `on_open` is called when RFB bytes may flow; `on_payload` gets the spans of one read.
+    `on_payload` gets the spans of one read.
     """
 
     def __init__(self, buffer: ReceiveBuffer, opening: Dial | None) -> None:
         super().__init__(buffer)
         self._opening = opening
         self._scanner = Scanner(from_browser=False, max_payload=MAX_PAYLOAD) if opening else None
-        self.on_open: Callable[[], None] = lambda: None
         self.on_payload: Callable[[Sequence[Span]], None] = lambda _: None
         self.payload_out = 0
         self.pongs_in = 0
@@ -39,7 +38,7 @@ class UpstreamLeg(Leg):
         return self._scanner is not None
 
     def watch_loss(self) -> None:
-        """Let TCP notice a vanished server: a plain one has no pings."""
+        """Let TCP notice a vanished server: a plain one has no pings, and not every proxy answers them."""
         if self._transport is not None:
             sockets.detect_loss(self._transport)
 
@@ -47,8 +46,6 @@ class UpstreamLeg(Leg):
         """Begin, once the connection stands (and TLS with it)."""
         if self._opening is not None:
             self.write([self._opening.request])
-        else:
-            self.on_open()
 
     def received(self, data: memoryview) -> None:
         """Take one read apart: opening handshake, then frames; or RFB bytes as they are."""
@@ -57,7 +54,6 @@ class UpstreamLeg(Leg):
                 return
             data = memoryview(self._opening.leftover)
             self._opening = None
-            self.on_open()
             if not data:
                 return
         if self._scanner is None:

@@ -6,8 +6,8 @@ First opening and reconnect share this code. Every attempt takes a new address: 
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import nullcontext
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 
 from gateway.access.grants import Grant
@@ -43,7 +43,8 @@ class Reached:
 class Connector:
     """Reaches one console for one session, as often as it takes.
 
-    `shared`: waits for the browser's ClientInit and gives its flag. `report(event, **fields)` is told about each step.
+    `client_init`: waits for the browser's ClientInit and gives its shared flag. `report(event, **fields)` is told about
+    each step.
     """
 
     def __init__(
@@ -52,7 +53,7 @@ class Connector:
         provider: Provider,
         terms: Terms,
         around: Shared,
-        shared: Callable[[], Awaitable[bool]],
+        client_init: Callable[[], Awaitable[bool]],
         report: Report,
     ) -> None:
         self._grant = grant
@@ -60,7 +61,7 @@ class Connector:
         self._provider = provider
         self._terms = terms
         self._around = around
-        self._shared = shared
+        self._client_init = client_init
         self._report = report
         self._budget = f"{terms.kind}:{provider.account}:{self._instance}"
 
@@ -72,22 +73,23 @@ class Connector:
         """
         now = asyncio.get_running_loop().time
         deadline = now() + window
+        asked_again = False
         for attempt, pause in enumerate(pauses(), start=1):
             try:
-                return await self._attempt(attempt)
+                return await self._attempt(attempt, deadline)
             except GatewayError as error:
                 wait = max(pause, error.retry_after or 0)
                 hope = error.retryable or (again and isinstance(error, InstanceNotRunning))
-                if not hope or (error.once and attempt > 1) or now() + wait >= deadline:
+                if not hope or (error.once and asked_again) or now() + wait >= deadline:
                     raise
+                asked_again |= error.once
                 self._report("session.retry", reason=error.ending.name, cause=str(error), wait_s=round(wait, 3))
             await asyncio.sleep(wait)
         raise AssertionError("pauses() does not end")
 
-    async def _attempt(self, number: int) -> Reached:
-        await self._spend()
-        slot = self._around.dials(self._provider.account) if self._terms.cloud else nullcontext()
-        async with slot:
+    async def _attempt(self, number: int, deadline: float) -> Reached:
+        async with self._slot(deadline):
+            await self._spend()
             begun = time.monotonic()
             target = await self._locate()
             located = time.monotonic()
@@ -104,6 +106,23 @@ class Connector:
             raise
         done = time.monotonic()
         return Reached(target, opening, server_init, number, located - begun, dialled - located, done - dialled)
+
+    @asynccontextmanager
+    async def _slot(self, deadline: float) -> AsyncIterator[None]:
+        """One of the account's dials at a time, waited for until `deadline`; no queue where no cloud is asked."""
+        if not self._terms.cloud:
+            yield
+            return
+        slots = self._around.dials(self._provider.account)
+        try:
+            async with asyncio.timeout_at(deadline) if slots.locked() else nullcontext():
+                await slots.acquire()
+        except TimeoutError as error:
+            raise RateLimited("too many dials of the account at once") from error
+        try:
+            yield
+        finally:
+            slots.release()
 
     async def _spend(self) -> None:
         """Take one dial from the instance's budget, which is kept below the cloud's own."""
@@ -129,7 +148,7 @@ class Connector:
 
     async def _shake(self, target: Target, opening: UpstreamOpening) -> bytes:
         """End RFB's handshake with the server (rfb.md §4): its ServerInit."""
-        shared = await self._shared()
+        shared = await self._client_init()
         password = target.password.get_secret_value() if target.password else None
         try:
             async with asyncio.timeout(HANDSHAKE_TIMEOUT):

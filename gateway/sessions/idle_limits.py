@@ -1,7 +1,7 @@
 """Which upstream hosts cut sessions for want of input: learnt from how they cut (rfb.md §7, the ladder).
 
-A host is taken to have such a limit when two of its connections in a row ended after about the same time
-without a key or pointer event. Only then does keepalive climb to its second rung there.
+A host is taken to have such a limit when it closed two of its connections after about the same time without a key
+or pointer event, not at the same moment: that is a restart. Only then does keepalive climb to its second rung there.
 """
 
 from dataclasses import dataclass, field
@@ -11,6 +11,9 @@ NEAR = 0.05
 
 NEAR_S = 3.0
 
+APART_S = 10.0
+"""Seconds between two cuts that are two observations, not one event that hit many sessions."""
+
 MAX_HOSTS = 1000
 """Hosts remembered; beyond it learning begins anew."""
 
@@ -19,16 +22,19 @@ MAX_HOSTS = 1000
 class IdleLimits:
     """The hosts of a process and what was seen of them."""
 
-    _seen: dict[str, float] = field(default_factory=dict)
+    _seen: dict[str, tuple[float, float]] = field(default_factory=dict)
     _known: set[str] = field(default_factory=set)
 
-    def cut(self, host: str, idle: float) -> bool:
-        """A connection to `host` was cut `idle` seconds after the last input; True if that is its limit, it seems."""
-        before = self._seen.get(host)
+    def cut(self, host: str, idle: float, now: float) -> bool:
+        """`host` closed a connection `idle` seconds after the last input; True if that is its limit, it seems."""
+        before, at = self._seen.get(host, (0.0, now))
         if len(self._seen) >= MAX_HOSTS:
             self._seen.clear()
-        self._seen[host] = idle
-        alike = before is not None and abs(before - idle) <= max(NEAR_S, NEAR * idle)
+            self._known.clear()
+        if host in self._seen and now - at < APART_S:
+            return host in self._known
+        self._seen[host] = idle, now
+        alike = abs(before - idle) <= max(NEAR_S, NEAR * idle)
         if alike:
             self._known.add(host)
         return alike

@@ -44,11 +44,11 @@ class UpstreamKeepalive:
             self._touched_at = now
             relay.send_upstream(self._touch(relay))
 
-    def lost(self, client: ClientStream, now: float) -> bool:
+    def lost(self, client: ClientStream, now: float, *, closed: bool) -> bool:
         """The connection ended; True if that looks like its host's limit for want of input."""
         self._note(client, now)
         idle = now - max(self._input_at, self._touched_at)
-        return idle >= self._settings.upstream_after and self._limits.cut(self._host, idle)
+        return closed and idle >= self._settings.upstream_after and self._limits.cut(self._host, idle, now)
 
     @property
     def _climbs(self) -> bool:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 
 from gateway.access.grants import Grant
-from gateway.errors import GatewayError, Replaced
+from gateway.errors import GatewayError, Replaced, internal
 from gateway.providers.provider import Provider
 from gateway.relay.browser_leg import BrowserLeg
 from gateway.relay.buffer import ReceiveBuffer
@@ -80,7 +80,11 @@ class Registry:
     def _tick(self) -> None:
         loop = asyncio.get_running_loop()
         now = loop.time()
-        for session in self:
-            if session.watch is not None:
-                session.watch.tick(now)
         self._clock = loop.call_later(TICK, self._tick) if self._sessions else None
+        for session in self:
+            if session.watch is None:
+                continue
+            try:
+                session.watch.tick(now)
+            except Exception as error:  # one session's bug is its own end, not everybody's
+                session.end(internal(error))

@@ -10,8 +10,9 @@ from typing import Literal
 
 import structlog
 
+from gateway import errors
 from gateway.access.grants import Grant
-from gateway.errors import GatewayError, ProtocolViolation, UpstreamLost
+from gateway.errors import GatewayError, ProtocolViolation, UpstreamLost, internal
 from gateway.providers.provider import Provider
 from gateway.relay.browser_leg import BrowserLeg
 from gateway.relay.opening import BrowserOpening
@@ -86,8 +87,8 @@ class Session:
                 return _first(known)
             if failed.subgroup(lambda error: not isinstance(error, Exception)) is not None:
                 raise
-            self._log.exception("session.bug")
-        return GatewayError("a bug: its traceback is in the log")
+            return internal(failed)
+        raise AssertionError("the phases only end by raising")
 
     async def _until_ended(self) -> None:
         raise await self._end
@@ -128,7 +129,7 @@ class Session:
         if not isinstance(error, UpstreamLost):
             raise error
         self._fight.lost(error, one_session=old.target.one_session, lived=lost_at - self._joined_at)
-        idle = self.watch is not None and self.watch.lost(lost_at)
+        idle = self.watch is not None and self.watch.lost(lost_at, closed=error.closed)
         if self._record is not None:
             self._record.tell()
         record = self._record = SpliceRecord(error, lost_at, self._shared.metrics, self._log.info)
@@ -169,6 +170,8 @@ class Session:
             self._record.tell()
         self._browser.close(error.ending)
         self._shared.metrics.ended(error.ending)
+        if error.ending is errors.INTERNAL_ERROR:
+            self._log.error("session.bug", exc_info=error.__cause__ or error)
         self._log.info(
             "session.ended",
             reason=error.ending.name,

@@ -41,9 +41,9 @@ class Watch:
         self._upstream = Liveness(UPSTREAM_PING, UPSTREAM_PING, now, judged=host in self._shared.ponging)
         self._keepalive = UpstreamKeepalive(self._terms.keepalive, self._shared.idle_limits, host, now)
 
-    def lost(self, now: float) -> bool:
-        """The upstream is gone; True if its host cut it for want of input, it seems."""
-        return self._keepalive.lost(self._relay.client_stream, now)
+    def lost(self, now: float, *, closed: bool) -> bool:
+        """The upstream is gone; True if its host `closed` it for want of input, it seems."""
+        return self._keepalive.lost(self._relay.client_stream, now, closed=closed)
 
     def tick(self, now: float) -> None:
         """Look at everything once. `now`: the loop's time."""

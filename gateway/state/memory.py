@@ -67,4 +67,4 @@ class MemoryState:
 
 
 def _hashed(ticket: str) -> str:
-    return hashlib.sha256(ticket.encode()).hexdigest()
+    return hashlib.sha256(ticket.encode(errors="surrogateescape")).hexdigest()

@@ -56,7 +56,7 @@ class AdminSite:
     def _caller(self, request: web.Request) -> str | None:
         """The name of the key that the request carries; every key is compared, in constant time."""
         scheme, _, key = request.headers.get("Authorization", "").partition(" ")
-        digest = "sha256:" + hashlib.sha256(key.strip().encode()).hexdigest()
+        digest = "sha256:" + hashlib.sha256(key.strip().encode(errors="surrogateescape")).hexdigest()
         found = None
         for name, stored in self._keys.items():
             if hmac.compare_digest(digest, stored) and scheme.lower() == "bearer":

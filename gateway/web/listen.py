@@ -15,6 +15,12 @@ from gateway.web.problems import as_problems
 KEEPALIVE_TIMEOUT = 15.0
 """Seconds for a request's header and between requests; aiohttp's own default is an hour."""
 
+LINGERING_TIME = 2.0
+"""Seconds for the rest of a request that was answered already."""
+
+SHUTDOWN_TIMEOUT = 5.0
+"""Seconds, twice, that requests in progress may take at the end of the process; aiohttp's default is a minute."""
+
 MAX_BODY = 64 * 1024
 """Bytes of a request body; no address takes a larger one."""
 
@@ -38,12 +44,21 @@ async def listen(
     app.add_routes(routes)
 
     async def add_headers(_: web.Request, response: web.StreamResponse) -> None:
-        if response.status != 101:  # no page, and the connection is a WebSocket from here on
+        if response.status == 101:  # no page: the connection is a WebSocket from here on
+            response.headers["Server"] = headers["Server"]
+        else:
             response.headers.update(headers)
 
     app.on_response_prepare.append(add_headers)
     # No access log: its lines would hold `?ticket=`.
-    runner = _Runner(app, access_log=None, keepalive_timeout=KEEPALIVE_TIMEOUT, handle_signals=False)
+    runner = _Runner(
+        app,
+        access_log=None,
+        keepalive_timeout=KEEPALIVE_TIMEOUT,
+        lingering_time=LINGERING_TIME,
+        shutdown_timeout=SHUTDOWN_TIMEOUT,
+        handle_signals=False,
+    )
     await runner.setup()
     try:
         await web.TCPSite(runner, host, port, ssl_context=tls).start()

@@ -10,8 +10,6 @@ from yarl import URL
 
 from gateway.config.listen import is_loopback
 
-FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Port", "Via")
-
 
 @dataclass(frozen=True, slots=True)
 class Front:
@@ -59,4 +57,5 @@ class Front:
 
 def came_through_proxy(headers: Mapping[str, str]) -> bool:
     """True if a proxy left its mark on the request."""
-    return any(name in headers for name in FORWARDED)
+    names = [name.lower() for name in headers]
+    return any(name in ("forwarded", "via") or name.startswith("x-forwarded-") for name in names)

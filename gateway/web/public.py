@@ -81,7 +81,14 @@ class PublicSite:
                 raise Refused(problems.BEHIND_PROXY)
             if not self._front.host_allowed(request.headers.get("Host", "")):
                 raise Refused(problems.WRONG_HOST)
-        return await handler(request)
+        if not request.path.startswith("/grant/"):
+            return await handler(request)
+        try:
+            response = await handler(request)
+        except Refused as refused:
+            response = problems.document(refused.refusal)
+        response.headers.update(self._cors(request))  # also a refusal is for the page to read
+        return response
 
     async def _landing(self, _: web.Request) -> web.Response:
         return self._pages.page("landing.html")
@@ -98,7 +105,7 @@ class PublicSite:
     async def _preflight(self, request: web.Request) -> web.Response:
         self._check_origin(request)
         headers = {"Access-Control-Allow-Methods": "POST", "Access-Control-Allow-Headers": "Authorization"}
-        return web.Response(status=204, headers=headers | self._cors(request))
+        return web.Response(status=204, headers=headers)
 
     async def _grant(self, request: web.Request) -> web.Response:
         self._check_origin(request)
@@ -115,7 +122,7 @@ class PublicSite:
             "rights": asdict(opening.grant.rights),
             "expires_at": opening.grant.expires_at,
         }
-        return web.json_response(body, headers={"Cache-Control": "no-store"} | self._cors(request))
+        return web.json_response(body, headers={"Cache-Control": "no-store"})
 
     async def _websocket(self, request: web.Request) -> web.StreamResponse:
         answer = accept(request.method, request.headers.items(), version=(request.version.major, request.version.minor))
@@ -132,6 +139,7 @@ class PublicSite:
         provider = self._known(request)
         if self._registry.full:
             raise Refused(problems.FULL)
+        self._check_open_for_work()  # again: what was waited for may have taken its time
         taken = await take_over(request, answer.headers, self._registry.buffer)
         if taken is None:
             raise web.HTTPBadRequest  # nobody is there to read it
@@ -166,7 +174,11 @@ class PublicSite:
         origin = request.headers.get("Origin")
         if origin is None or not self._front.foreign(origin):
             return {}
-        return {"Access-Control-Allow-Origin": origin, "Vary": "Origin"}
+        return {
+            "Access-Control-Allow-Origin": origin,
+            "Access-Control-Expose-Headers": "Retry-After",
+            "Vary": "Origin",
+        }
 
 
 def health_routes(readiness: Readiness) -> list[web.RouteDef]:

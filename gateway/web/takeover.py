@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
-from gateway.errors import PROTOCOL_ERROR
+from gateway.errors import ProtocolViolation
 from gateway.relay.browser_leg import BrowserLeg
 from gateway.relay.buffer import ReceiveBuffer
 
@@ -66,5 +66,5 @@ async def take_over(request: web.Request, headers: Mapping[str, str], buffer: Re
     transport.set_protocol(leg)
     leg.connection_made(transport)
     if tail.size:
-        leg.close(PROTOCOL_ERROR)
+        leg.end(ProtocolViolation("bytes came with the upgrade"))  # the session closes with it
     return Takeover(response, leg, gone)

@@ -6,17 +6,24 @@ from gateway.sessions.idle_limits import IdleLimits
 
 def test_two_cuts_after_about_the_same_time_are_a_limit():
     limits = IdleLimits()
-    assert not limits.cut("a", 300.0)
+    assert not limits.cut("a", 300.0, now=1000)
     assert not limits.needs_input("a")
-    assert limits.cut("a", 301.5)
+    assert limits.cut("a", 301.5, now=1301)
     assert limits.needs_input("a")
     assert not limits.needs_input("b")
 
 
 def test_cuts_after_different_times_are_none():
     limits = IdleLimits()
-    for idle in (60, 120, 300, 200, 90):
-        assert not limits.cut("a", idle)
+    for number, idle in enumerate((60, 120, 300, 200, 90)):
+        assert not limits.cut("a", idle, now=1000 * number)
+    assert not limits.needs_input("a")
+
+
+def test_a_restart_that_cuts_many_at_once_is_one_observation():
+    limits = IdleLimits()
+    for _ in range(5):
+        assert not limits.cut("a", 200.0, now=1000)
     assert not limits.needs_input("a")
 
 
@@ -24,5 +31,5 @@ def test_hosts_are_bounded(monkeypatch):
     monkeypatch.setattr(idle_limits, "MAX_HOSTS", 3)
     limits = IdleLimits()
     for number in range(50):
-        limits.cut(str(number), 300)
+        limits.cut(str(number), 300, now=0)
     assert len(limits._seen) <= 4

@@ -56,11 +56,11 @@ def run(relay: FakeRelay, keepalive: UpstreamKeepalive, begin: int, end: int) ->
         keepalive.tick(relay, now)  # type: ignore[arg-type]
 
 
-def make(method: str, limits: IdleLimits | None = None) -> tuple[FakeRelay, UpstreamKeepalive]:
+def make(method: str, limits: IdleLimits | None = None, begin: int = 0) -> tuple[FakeRelay, UpstreamKeepalive]:
     settings = Keepalive.model_validate({"method": method, "upstream_after": 45})
     relay = FakeRelay()
-    keepalive = UpstreamKeepalive(settings, limits or IdleLimits(), "host", 0)
-    keepalive.tick(relay, 0)  # type: ignore[arg-type]
+    keepalive = UpstreamKeepalive(settings, limits or IdleLimits(), "host", begin)
+    keepalive.tick(relay, begin)  # type: ignore[arg-type]
     return relay, keepalive
 
 
@@ -85,11 +85,11 @@ def test_a_client_that_talks_needs_no_help():
 
 def test_auto_climbs_only_where_two_cuts_taught_it():
     limits = IdleLimits()
-    for _ in range(2):
-        relay, keepalive = make("auto", limits)
-        run(relay, keepalive, 1, 300)
+    for begin in (0, 300):
+        relay, keepalive = make("auto", limits, begin)
+        run(relay, keepalive, begin + 1, begin + 300)
         assert SCROLL_LOCK_UP not in relay.sent
-        keepalive.lost(relay.client_stream, 300)  # type: ignore[arg-type]
+        keepalive.lost(relay.client_stream, begin + 300, closed=True)  # type: ignore[arg-type]
     relay, keepalive = make("auto", limits)
     run(relay, keepalive, 1, 300)
     assert relay.sent.count(SCROLL_LOCK_UP) == 6
@@ -101,7 +101,7 @@ def test_cuts_of_busy_sessions_teach_nothing():
         relay, keepalive = make("auto", limits)
         relay.client_stream.human_messages += 1
         keepalive.tick(relay, 290)  # type: ignore[arg-type]
-        assert not keepalive.lost(relay.client_stream, 300)  # type: ignore[arg-type]
+        assert not keepalive.lost(relay.client_stream, 300, closed=True)  # type: ignore[arg-type]
     assert not limits.needs_input("host")
 
 
