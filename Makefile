@@ -2,6 +2,7 @@
 #
 #   make demo     simulated clouds and the gateway in front; prints the consoles' addresses
 #   make test     all tests; what is not installed here is skipped by name
+#   make chaos    upstreams that die, two hundred times for each encoding, under the real noVNC: an hour or two
 #   make check    format, lint, types, import floors, configuration schema
 #
 # ARGS reaches the command: make demo ARGS="--cut-every 5", make test ARGS="tests/rfb -k zlib".
@@ -16,16 +17,19 @@ FITS := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 # What an install depends on: a change here installs again, and builds the page again if it has to be.
 PARTS := pyproject.toml $(shell find web -name node_modules -prune -o -type f -print)
 
-.PHONY: help demo test check
+.PHONY: help demo test chaos check
 
 help:
-	@sed -n '3,7s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
+	@sed -n '3,8s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
 
 demo: $(VENV)/.installed
 	@$(BIN)/vnc-gateway demo $(ARGS)
 
 test: $(VENV)/.installed-dev
 	@$(BIN)/python -m pytest $(ARGS)
+
+chaos: $(VENV)/.installed-dev
+	@CHAOS_CUTS=$${CHAOS_CUTS:-200} $(BIN)/python -m pytest tests/chaos --timeout 3600 $(ARGS)
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .

@@ -95,7 +95,7 @@ async def test_without_last_rect(house: House, artifacts: Path, wish: Wish) -> N
 
 @pytest.mark.parametrize("wish", [TIGHT, ZRLE], ids=str)
 async def test_in_crumbs_of_one_to_three_bytes(house: House, artifacts: Path, wish: Wish) -> None:
-    await house.trial("xvnc", artifacts).run(wish, Plan(cuts(3), chunked=True, patience=5))
+    await house.trial("xvnc", artifacts).run(wish, Plan(cuts(3), last=20_000, chunked=True))
 
 
 @pytest.mark.parametrize(("wish", "few"), [(TIGHT, 3), (ZRLE, 3)], ids=str)

@@ -22,9 +22,12 @@ from support.programs import LOOPBACK
 from support.servers.address import Address
 
 _CHUNK = 65536
+_CRUMBLED = 15_000  # bytes of a connection to plain TCP that come in crumbs: the rest takes too long
 _HANDSHAKE = 400  # bytes: an HTTP answer and the RFB handshake lie below, nearly everything above is rectangles
 _EARLY = 0.1  # share of the cuts that may fall into the handshake, where a plan allows it
 _FLUSH_WITHIN = 0.5  # seconds for the gateway to take what was sent before a reset
+_FAREWELL = 1.0  # seconds for the gateway to close its side after ours
+_SERVER_FIRST = 0.05  # seconds that a server gets to see the end of a connection, before the gateway does
 _RST = struct.pack("ii", 1, 0)  # SO_LINGER on, for no time: closing then resets
 
 
@@ -63,7 +66,10 @@ CALM = Plan(0)
 
 @dataclass
 class Connection:
-    """One connection of the gateway's. `sent` counts what it got of the server's bytes; `cut` says how it died."""
+    """One connection of the gateway's. `sent` counts what it got of the server's bytes; `cut` says how it died.
+
+    `silent`: nothing passes any more. `dying`: the server's side is gone, ours not yet.
+    """
 
     target: Address
     offset: int | None
@@ -75,7 +81,9 @@ class Connection:
     received: int = 0
     cut: Way | None = None
     silent: bool = False
+    dying: bool = False
     out: asyncio.StreamWriter | None = None
+    over: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __str__(self) -> str:
         end = f"{self.cut.value} after {self.sent}" if self.cut else f"alive at {self.sent}"
@@ -136,11 +144,21 @@ class Cutter:
         return "\n".join([*lines, *(f"  {one}" for one in self.connections[-12:])])
 
     async def cut(self, way: Way = Way.RESET) -> int:
-        """Kill every connection now; how many there were."""
-        ending = self.live
+        """Kill every connection now, the server's side first; how many there were."""
+        ending = [one for one in self.connections if not one.writer.is_closing()]
+        for one in ending:
+            if one.out is not None and not self._plan.linger:
+                one.dying = True
+                _abort(one.out)
+        await asyncio.sleep(_SERVER_FIRST)
         for one in ending:
             await self._kill(one, way)
         return len(ending)
+
+    def stall(self) -> None:
+        """Pass nothing any more; the gateway still gets its acknowledgements, and learns nothing."""
+        for one in self.live:
+            one.silent = True
 
     async def vanish(self) -> int:
         """Let every connection fall silent as if the cable were pulled: nothing passes, nothing is acknowledged."""
@@ -212,18 +230,16 @@ class Cutter:
     async def _carry(self, one: Connection, onward: asyncio.StreamReader, out: asyncio.StreamWriter) -> None:
         one.out = out
         plan = self._plan
-        up, down = (
-            asyncio.create_task(_upwards(one, out)),
-            asyncio.create_task(self._downwards(one, onward, plan)),
-        )
+        down = asyncio.create_task(self._downwards(one, onward, plan))
+        tasks = (down, asyncio.create_task(_upwards(one, out)), asyncio.create_task(one.over.wait()))
         try:
-            await asyncio.wait((up, down), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             if one.offset is not None and one.cut is None and down.done() and not down.exception():
                 await self._kill(one, one.way)
         finally:
-            for task in (up, down):
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(up, down, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
             if one.cut and plan.linger:
                 asyncio.get_running_loop().call_later(plan.linger, _abort, out)
             else:
@@ -238,6 +254,7 @@ class Cutter:
                 while one.offset is None or one.sent < one.offset:
                     data = await onward.read(_CHUNK)
                     if not data:
+                        await _until(lambda: not one.dying)
                         one.offset = None  # the server went by itself: nothing to cut
                         return
                     await _until(lambda: not one.silent)
@@ -251,12 +268,13 @@ class Cutter:
         await _flushed(one.writer)
         if way is Way.RESET:
             _abort(one.writer)
-            return
-        with contextlib.suppress(OSError, RuntimeError):
-            one.writer.write_eof()
-        with contextlib.suppress(OSError, TimeoutError, RuntimeError):
-            await asyncio.wait_for(_until(one.reader.at_eof), 1.0)
-        one.writer.close()
+        else:
+            with contextlib.suppress(OSError, RuntimeError):
+                one.writer.write_eof()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(_until(one.reader.at_eof), _FAREWELL)
+            one.writer.close()
+        one.over.set()
 
 
 class _Sender:
@@ -275,19 +293,17 @@ class _Sender:
             one.sent += len(data)
             await one.writer.drain()
             return
-        if self._dice is None:
-            one.writer.write(data)
-            one.sent += len(data)
-            await one.writer.drain()
-            return
         at = 0
         while at < len(data):
-            crumb = data[at : at + self._dice.randint(1, 3)]
+            crumb = data[at:]
+            if self._dice is not None and one.sent < _CRUMBLED:
+                crumb = crumb[: self._dice.randint(1, 3)]
             one.writer.write(crumb)
             one.sent += len(crumb)
             at += len(crumb)
             await one.writer.drain()
-            await asyncio.sleep(0)
+            if self._dice is not None:
+                await asyncio.sleep(0)  # the gateway may read now
 
 
 async def _upwards(one: Connection, out: asyncio.StreamWriter) -> None:
