@@ -3,6 +3,8 @@
 #   make demo     simulated clouds and the gateway in front; prints the consoles' addresses
 #   make test     all tests; what is not installed here is skipped by name
 #   make chaos    upstreams that die, two hundred times for each encoding, under the real noVNC: an hour or two
+#   make bench    the gateway beside nginx, HAProxy, websockify and others: half an hour, on a machine left alone
+#   make bench-quick  is it slower than the committed table says? Two minutes
 #   make check    format, lint, types, import floors, configuration schema
 #
 # ARGS reaches the command: make demo ARGS="--cut-every 5", make test ARGS="tests/rfb -k zlib".
@@ -17,10 +19,10 @@ FITS := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 # What an install depends on: a change here installs again, and builds the page again if it has to be.
 PARTS := pyproject.toml $(shell find web -name node_modules -prune -o -type f -print)
 
-.PHONY: help demo test chaos check
+.PHONY: help demo test chaos bench bench-quick check
 
 help:
-	@sed -n '3,8s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
+	@sed -n '3,10s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
 
 demo: $(VENV)/.installed
 	@$(BIN)/vnc-gateway demo $(ARGS)
@@ -30,6 +32,12 @@ test: $(VENV)/.installed-dev
 
 chaos: $(VENV)/.installed-dev
 	@CHAOS_CUTS=$${CHAOS_CUTS:-200} $(BIN)/python -m pytest tests/chaos --timeout 3600 $(ARGS)
+
+bench: $(VENV)/.installed-dev
+	@PYTHONPATH=tests $(BIN)/python -m benchmarks --output benchmarks/results.json $(ARGS)
+
+bench-quick: $(VENV)/.installed-dev
+	@PYTHONPATH=tests $(BIN)/python -m benchmarks --quick $(ARGS)
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .

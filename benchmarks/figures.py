@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Metric = Literal["cost", "load", "p50", "p99", "lag", "rate", "fairness", "cpu", "growth"]
-"""cost: of the relay for one unit of the row's work; load: the same of the load generator; p50, p99: delays in ms; lag: what
-the loop lets others wait, p99 in ms; rate: units a second; fairness: slowest by fastest stream; cpu: % of a core;
-growth: KB of memory a minute."""
+"""cost: of the relay for one unit of the row's work; load: the same of the load generator; p50, p99: delays in ms;
+lag: what the loop lets others wait, p99 in ms; rate: units a second; fairness: slowest stream by fastest;
+cpu: % of a core; growth: KB of memory a minute."""
 
 Figure = Mapping[Metric, float]
 """One round of one subject."""

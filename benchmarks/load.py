@@ -44,7 +44,18 @@ def built(directory: Path) -> Path:
 
 def compiled(sources: Sequence[Path], program: Path, *libraries: str) -> Path:
     """Compile C sources into `program`."""
-    command = ["cc", "-O2", "-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-o", program, *sources, *libraries]
+    command: list[str | Path] = [
+        "cc",
+        "-O2",
+        "-std=c11",
+        "-D_GNU_SOURCE",
+        "-Wall",
+        "-Wextra",
+        "-o",
+        program,
+        *sources,
+        *libraries,
+    ]
     try:
         subprocess.run(command, check=True, capture_output=True, text=True)
     except FileNotFoundError:

@@ -62,7 +62,10 @@ class Bench:
             relays: dict[str, Relay] = {}
             if row.kind != "idle":
                 for each in names:
-                    relays[each] = await stack.enter_async_context(self._standing(name, each, way))
+                    try:
+                        relays[each] = await stack.enter_async_context(self._standing(name, each, way))
+                    except (LoadError, ProgramError) as error:
+                        results.failures[each] = str(error)
             for number in range(min(self.rounds, row.rounds or self.rounds)):
                 turn = number % len(names)
                 for each in names[turn:] + names[:turn]:
@@ -92,7 +95,7 @@ class Bench:
             yield replace(relay, bare=process.rss_bytes(relay.pid)) if relay.pid is not None else relay
 
     def _way(self, row: Row) -> Way:
-        way = Way(row.upstream, free_port(), self.certificate, row.browser_tls, row.consoles)
+        way = Way(row.upstream, free_port(), self.certificate, row.browser_tls, row.sessions)
         if not row.api:
             return way
         (self.directory / "streams" / "answer").write_bytes(_answer(way.url))

@@ -1,4 +1,4 @@
-"""What the servers of the load send: RFB updates made once, from a fixed seed, so that every round has the same work."""
+"""What the servers of the load send: RFB updates made from fixed seeds, so that every round has the same work."""
 
 import random
 from collections.abc import Callable
@@ -25,7 +25,7 @@ def full_hd_raw() -> bytes:
 
 
 def small_raw() -> bytes:
-    """A whole screen of 320x200: what a splice refreshes, none of it compressed, so that it is unchanged by the seam."""
+    """A whole screen of 320x200, which a splice refreshes: uncompressed, so that the seam changes nothing in it."""
     return _update([_rectangle(0, 0, 320, 200, RAW) + random.Random(2).randbytes(4 * 320 * 200)])
 
 

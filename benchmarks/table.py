@@ -5,6 +5,9 @@ from rich.table import Table
 from benchmarks.figures import Metric, Middle, Results
 from benchmarks.rows import ROWS, Row, Target
 
+TIMES = "\N{MULTIPLICATION SIGN}"
+NONE = "-"
+
 COLUMNS: tuple[tuple[str, Metric], ...] = (
     ("added p50, ms", "p50"),
     ("added p99, ms", "p99"),
@@ -20,7 +23,7 @@ def table(name: str, results: Results) -> Table:
     made = Table(title=f"{name}: {row.title}", title_justify="left", caption_justify="left", caption_style="bold")
     made.caption = "\n".join(verdicts(row, results))
     made.add_column("relay")
-    for title in (f"cost, {row.cost}", "× nginx-256k", *(title for title, _ in COLUMNS)):
+    for title in (f"cost, {row.cost}", f"{TIMES} nginx-256k", *(title for title, _ in COLUMNS)):
         made.add_column(title, justify="right")
     for subject in row.subjects:
         if subject in results.failures or subject in results.rounds:
@@ -55,7 +58,7 @@ def measured(target: Target, results: Results) -> Middle | None:
 def _verdict(target: Target, results: Results) -> str:
     figure, must, aim = reached(target, results)
     what = f"{'added ' if target.added else ''}{target.metric}"
-    against = f" × {target.peer}" if target.peer else ""
+    against = f" {TIMES} {target.peer}" if target.peer else ""
     sign = "≥" if target.least else "≤"
     if figure is None:
         return f"{what}{against}: not measured"
@@ -77,15 +80,15 @@ def _cells(results: Results, subject: str) -> list[str]:
 
 
 def _with_spread(value: Middle | None) -> str:
-    return "–" if value is None else f"{_digits(value.median)} ± {_digits(value.spread)}"
+    return NONE if value is None else f"{_digits(value.median)} ± {_digits(value.spread)}"
 
 
 def _times(value: Middle | None) -> str:
-    return "–" if value is None else f"{value.median:.2f} ± {value.spread:.2f}"
+    return NONE if value is None else f"{value.median:.2f} ± {value.spread:.2f}"
 
 
 def _short(value: Middle | None) -> str:
-    return "–" if value is None else _digits(value.median)
+    return NONE if value is None else _digits(value.median)
 
 
 def _digits(value: float) -> str:

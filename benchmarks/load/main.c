@@ -110,6 +110,7 @@ static void cut(void) {
 static void command(const char *line) {
     uint64_t now = now_ns();
     if (!strncmp(line, "go", 2)) {
+        if (!told_open && the_plan.sessions) fail("not all sessions are open");
         running = true;
         for (int i = 0; i < the_plan.sessions; i++) browser_go(sessions[i], now);
         for (int i = 0; i < wanted[CHURN] && i < at_once; i++) churn(NULL);

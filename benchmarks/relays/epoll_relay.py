@@ -16,6 +16,6 @@ SOURCE = Path(__file__).with_suffix(".c")
 async def epoll_relay(way: Way, directory: Path) -> AsyncIterator[Relay]:
     """Compile it and run it."""
     port = free_port()
-    argv = [compiled([SOURCE], directory / "epoll_relay"), str(port), str(way.port)]
+    argv: list[str | Path] = [compiled([SOURCE], directory / "epoll_relay"), str(port), str(way.port)]
     async with running("epoll_relay", argv, logs=directory, ready=lambda: listens(port)) as process:
         yield Relay(process.pid, port)

@@ -61,7 +61,7 @@ async def gateway(way: Way, directory: Path) -> AsyncIterator[Relay]:
     port, admin = free_port(), free_port()
     file = directory / "gateway.toml"
     file.write_text(configuration(way, port, admin))
-    argv = [sys.executable, "-m", "gateway", "serve", "--config", file]
+    argv: list[str | Path] = [sys.executable, "-m", "gateway", "serve", "--config", file]
     root = Path(__file__).parents[2]
     async with running(
         "gateway", argv, logs=directory, ready=lambda: listens(port) and listens(admin), cwd=root

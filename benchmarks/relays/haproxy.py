@@ -43,6 +43,6 @@ async def haproxy(way: Way, directory: Path) -> AsyncIterator[Relay]:
     port, health = free_port(), free_port()
     file = directory / "haproxy.cfg"
     file.write_text(configuration(way, port, health))
-    argv = [program("haproxy"), "-db", "-f", file]
+    argv: list[str | Path] = [program("haproxy"), "-db", "-f", file]
     async with running("haproxy", argv, logs=directory, ready=lambda: listens(port) and listens(health)) as process:
         yield Relay(process.pid, port, health=health)

@@ -60,7 +60,7 @@ async def nginx(way: Way, directory: Path, buffers: str = LARGE_BUFFERS) -> Asyn
     port, health = free_port(), free_port()
     file = directory / "nginx.conf"
     file.write_text(configuration(way, directory, port, health, buffers))
-    argv = [program("nginx"), "-c", file, "-p", directory]
+    argv: list[str | Path] = [program("nginx"), "-c", file, "-p", directory]
     async with running("nginx", argv, logs=directory, ready=lambda: listens(port) and listens(health)) as process:
         yield Relay(process.pid, port, health=health)
 

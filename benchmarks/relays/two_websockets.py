@@ -13,7 +13,8 @@ from pathlib import Path
 import uvloop
 from support.programs import LOOPBACK, free_port, listens, running
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.asyncio.server import Request, Response, ServerConnection, serve
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
 from benchmarks.relays.relay import Relay, Way
@@ -26,10 +27,13 @@ async def two_websockets(way: Way, directory: Path) -> AsyncIterator[Relay]:
     """Run this file as a relay."""
     port, health = free_port(), free_port()
     tls = way.certificate
-    argv = [sys.executable, "-m", __name__, str(port), str(health), way.url]
+    argv: list[str | Path] = [sys.executable, "-m", __name__, str(port), str(health), way.url]
     argv += [str(tls.authority) if way.upstream == "wss" else "", str(way.server_pem) if way.browser_tls else ""]
     root = Path(__file__).parents[2]
-    ready = lambda: listens(port) and listens(health)  # noqa: E731 - a name for one argument
+
+    def ready() -> bool:
+        return listens(port) and listens(health)
+
     async with running("two_websockets", argv, logs=directory, ready=ready, cwd=root) as process:
         yield Relay(process.pid, port, health=health)
 
@@ -49,16 +53,14 @@ async def main(port: int, health: int, url: str, authority: str, pem: str) -> No
         own.load_cert_chain(pem)
 
     async def relay(browser: ServerConnection) -> None:
-        options = {"compression": None, "max_size": None, "subprotocols": BINARY, "ssl": trust}
-        async with connect(url, **options) as upstream:
+        async with connect(url, compression=None, max_size=None, subprotocols=BINARY, ssl=trust) as upstream:
             await asyncio.gather(pump(browser, upstream), pump(upstream, browser))
 
     def healthy(connection: ServerConnection, request: Request) -> Response | None:
         return connection.respond(204, "") if request.path == "/healthz" else None
 
-    options = {"compression": None, "max_size": None, "subprotocols": BINARY}
     async with (
-        serve(relay, LOOPBACK, port, ssl=own, **options),
+        serve(relay, LOOPBACK, port, compression=None, max_size=None, subprotocols=BINARY, ssl=own),
         serve(relay, LOOPBACK, health, process_request=healthy),
     ):
         await asyncio.get_running_loop().create_future()

@@ -14,6 +14,6 @@ from benchmarks.relays.relay import Relay, Way
 async def websockify(way: Way, directory: Path) -> AsyncIterator[Relay]:
     """Run websockify."""
     port = free_port()
-    argv = [sys.executable, "-m", "websockify", f"{LOOPBACK}:{port}", f"{LOOPBACK}:{way.port}"]
+    argv: list[str | Path] = [sys.executable, "-m", "websockify", f"{LOOPBACK}:{port}", f"{LOOPBACK}:{way.port}"]
     async with running("websockify", argv, logs=directory, ready=lambda: listens(port)) as process:
         yield Relay(process.pid, port)
