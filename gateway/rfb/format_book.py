@@ -19,7 +19,7 @@ class FormatBook:
     disabling and enabling them around the change. TigerVNC's viewer has the same rule.
     """
 
-    __slots__ = ("_continuous", "_ends_due", "_requests", "_until_end", "asked", "current")
+    __slots__ = ("_continuous", "_ends_due", "_requests", "_until_end", "asked", "current", "updates")
 
     def __init__(self, pixel_format: PixelFormat) -> None:
         self.current = pixel_format
@@ -28,6 +28,7 @@ class FormatBook:
         self._continuous = False
         self._ends_due = 0
         self._until_end = False
+        self.updates = 0
 
     @property
     def outstanding(self) -> bool:
@@ -81,7 +82,8 @@ class FormatBook:
             self._requests = [self.asked] if self._requests else []
 
     def update_begun(self) -> PixelFormat:
-        """A FramebufferUpdate begins: the format that it is in."""
+        """A FramebufferUpdate begins: the format that it is in. `updates` counts them."""
+        self.updates += 1
         line = self._requests.pop(0) if self._requests else self.asked
         if not self._until_end:
             self.current = line

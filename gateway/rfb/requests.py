@@ -78,6 +78,8 @@ def key(memory: Memory, message: bytes) -> Sequence[bytes] | None:
         if not down and keysym not in keyboard.keysyms:
             masked.released(keysym)
     keyboard.key(keysym, down=bool(down))
+    if not down:
+        memory.seam.released.key(keysym, memory.formats.updates)
     return None
 
 
@@ -88,6 +90,8 @@ def qemu_key(memory: Memory, message: bytes) -> Sequence[bytes] | None:
     if masked.keycodes and masked.hides(masked.keycodes, keycode, down=bool(down)):
         memory.withhold("qemu_key", message)
         return ()
+    if not down:
+        memory.seam.released.key(keysym, memory.formats.updates)
     if keycode not in keyboard.translated and _QEMU_KEYS in memory.offered:
         keyboard.qemu_key(keycode, keysym, down=bool(down))
         return None
@@ -98,6 +102,9 @@ def qemu_key(memory: Memory, message: bytes) -> Sequence[bytes] | None:
 def pointer(memory: Memory, message: bytes) -> Sequence[bytes] | None:
     """RFC 6143 §7.5.5, and rfbproto, Extended Mouse Buttons; a plain one for an upstream that did not offer them."""
     plain = len(message) == _POINTER.size
+    before = memory.pointer_event
+    if before is not None and before[1] & ~message[1]:
+        memory.seam.released.pointer(before[1] & ~message[1], memory.formats.updates)
     if memory.seam.masked.buttons:
         event = Pointer.parse(message)
         buttons = event.buttons & ~memory.seam.masked.hidden_buttons(event.buttons)

@@ -72,10 +72,10 @@ class Viewer:
             self._interject()
         return bytes(self.browser[begin:])
 
-    def lose(self) -> bytes:
+    def lose(self, *, abrupt: bool = False) -> bytes:
         """The upstream is gone; what the browser gets."""
         begin = len(self.browser)
-        self._got(finish(self.server))
+        self._got(finish(self.server, abrupt=abrupt))
         self._interject()
         assert self.decoder.idle, "the browser must stand between two messages"
         return bytes(self.browser[begin:])

@@ -11,13 +11,16 @@ from gateway.rfb.rectangles.hextile import BACKGROUND_SPECIFIED
 from gateway.rfb.server_stream import ServerStream
 from gateway.rfb.splice import fillers
 from gateway.rfb.splice.report import Note, Report
+from gateway.rfb.splice.seam import Released
 from gateway.rfb.standing import Standing
 
 _ZEROS = bytes(64 * 1024)
 
 
-def finish(stream: ServerStream) -> list[bytes]:
+def finish(stream: ServerStream, *, abrupt: bool = False) -> list[bytes]:
     """What the browser must get at once, so that it stands between two messages; from then on the session is away.
+
+    `abrupt`: the connection was reset or fell silent, and nobody closed it: what was sent last may not have arrived.
 
     To be called once, when the upstream that fed `stream` is lost, and before any client message after that. The
     stream stays good for `interject`, and for nothing else. Raises UpstreamChanged inside something that nobody but
@@ -33,7 +36,7 @@ def finish(stream: ServerStream) -> list[bytes]:
     if held:
         memory.seam.report.note(Note.UNFINISHED, held)
     completed = [*parked, *_rectangle(memory, standing), *_update(memory, standing), *_fences(memory)]
-    _leave(memory)
+    _leave(memory, abrupt=abrupt)
     return completed
 
 
@@ -72,9 +75,13 @@ def _fences(memory: Memory) -> list[bytes]:
     return answers
 
 
-def _leave(memory: Memory) -> None:
+def _leave(memory: Memory, *, abrupt: bool) -> None:
     """Remember what the next upstream must be told, and what is still to come for this one."""
     seam, keyboard, held = memory.seam, memory.keyboard, memory.seam.held
+    if abrupt and seam.released.update == memory.formats.updates:
+        held.keysyms |= seam.released.keysyms
+        held.buttons |= seam.released.buttons
+    seam.released = Released()
     held.keysyms |= keyboard.keysyms | dict.fromkeys(keyboard.translated.values())
     held.keycodes |= keyboard.keycodes
     held.buttons |= memory.pointer.buttons if memory.pointer is not None else 0

@@ -14,6 +14,8 @@ from gateway.rfb.splice.report import Note, Report
 
 TO_BROWSER_MAX = 1024  # messages waiting for a border; only a client that asks without end gets there
 
+RELEASED_MAX = 64  # keys let go while a line is dead and nobody has noticed
+
 _CARRIERS: Mapping[Stream, frozenset[int]] = {
     Stream.ZLIB: frozenset({Encoding.ZLIB}),
     Stream.ZRLE: frozenset({Encoding.ZRLE}),
@@ -35,6 +37,35 @@ class Held:
 
 
 @dataclass(slots=True)
+class Released:
+    """What was let go since the server was last heard of: it may not know.
+
+    `update`: how many updates had begun by then; another one says that the line was alive.
+    """
+
+    keysyms: dict[int, None] = field(default_factory=dict)
+    buttons: int = 0
+    update: int = 0
+
+    def key(self, keysym: int, update: int) -> None:
+        """A key-up was sent."""
+        self._since(update)
+        if len(self.keysyms) < RELEASED_MAX:
+            self.keysyms[keysym] = None
+
+    def pointer(self, buttons: int, update: int) -> None:
+        """A PointerEvent was sent in which these buttons are up that had been down."""
+        self._since(update)
+        self.buttons |= buttons
+
+    def _since(self, update: int) -> None:
+        if update != self.update:
+            self.keysyms.clear()
+            self.buttons = 0
+            self.update = update
+
+
+@dataclass(slots=True)
 class Seam:
     """`away`: there is no upstream; client messages only change what is remembered.
 
@@ -42,10 +73,10 @@ class Seam:
     ServerStream.interject. `to_upstream`: its own for the upstream, caused by what the server sent; whoever feeds the
     server stream sends and clears them at once.
 
-    `masked`, `held`: see there. `offered_before`: capabilities of the upstream that was lost last. `late_fences`:
-    answers still to come from the client to fences of upstreams that are gone. `left_out`: zlib streams that can't go
-    on in the client's inflators. `h264_used`: the client's H.264 contexts have content. `report`: of the last loss and
-    what followed it.
+    `masked`, `held`, `released`: see there. `offered_before`: capabilities of the upstream that was lost last.
+    `late_fences`: answers still to come from the client to fences of upstreams that are gone. `left_out`: zlib streams
+    that can't go on in the client's inflators. `h264_used`: the client's H.264 contexts have content. `report`: of the
+    last loss and what followed it.
     """
 
     away: bool = False
@@ -53,6 +84,7 @@ class Seam:
     to_upstream: list[bytes] = field(default_factory=list)
     masked: Masked = field(default_factory=Masked)
     held: Held = field(default_factory=Held)
+    released: Released = field(default_factory=Released)
     offered_before: Collection[int] = ()
     late_fences: int = 0
     left_out: set[Stream] = field(default_factory=set)

@@ -135,6 +135,27 @@ def test_a_modifier_pressed_by_keysym_is_released_by_keysym() -> None:
     assert viewer.send(again) == again
 
 
+@pytest.mark.parametrize(
+    ("heard", "abrupt", "again"),
+    [(b"", True, True), (b"\2", True, True), (update(rectangle(QEMU_KEY)), True, False), (b"", False, False)],
+    ids=["silence", "no update", "an update", "a proper end"],
+)
+def test_what_was_let_go_on_a_line_that_may_have_been_dead_is_let_go_again(
+    heard: bytes, abrupt: bool, again: bool
+) -> None:
+    viewer = watching()
+    viewer.send(messages.key(A, down=True) + messages.qemu_key(SHIFT, 42, down=True))
+    viewer.send(messages.pointer(3, 3, buttons=5))
+    viewer.send(messages.key(A, down=False) + messages.qemu_key(SHIFT, 42, down=False))
+    viewer.send(messages.pointer(4, 4, buttons=4) + messages.pointer(5, 5))
+    viewer.feed(heard)
+    viewer.lose(abrupt=abrupt)
+    events = viewer.join(Drawing(640, 480, 2).server_init)[2:-1]
+    ups = [messages.key(A, down=False), messages.key(SHIFT, down=False)]
+    lost = [messages.pointer(5, 5, buttons=5), messages.pointer(5, 5), *ups]
+    assert events == (lost if again else 2 * [messages.pointer(5, 5)])
+
+
 def test_what_is_held_is_owed_until_a_server_has_been_heard() -> None:
     viewer = watching()
     viewer.send(messages.key(A, down=True) + messages.pointer(1, 1, buttons=1))
