@@ -61,14 +61,14 @@ class Relay:
         """Wait for the end of the upstream: the reason."""
         return await self._lost
 
-    def lose(self) -> None:
+    def lose(self, *, abrupt: bool) -> None:
         """Let go of the upstream and finish what the browser has half of (rfb.md §5.1).
 
-        Raises UpstreamChanged if only that server could have finished it.
+        `abrupt`: nobody closed it, so what was sent last may not have arrived. Raises UpstreamChanged if only that server could have finished it.
         """
         self.detach()
         self._refreshing = None
-        rest = finish(self.server_stream)
+        rest = finish(self.server_stream, abrupt=abrupt)
         if rest:
             self.browser.send(rest)
 

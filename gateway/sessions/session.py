@@ -135,7 +135,7 @@ class Session:
         record = self._record = SpliceRecord(error, lost_at, self._shared.metrics, self._log.info)
         outcome: Outcome = "failed"
         try:
-            relay.lose()
+            relay.lose(abrupt=not error.closed)
             self.state = "reconnecting"
             self._browser.notice(state=self.state)
             reached = await self._connector.reach(self._terms.reconnect.window, again=True)
