@@ -64,7 +64,8 @@ class Relay:
     def lose(self, *, abrupt: bool) -> None:
         """Let go of the upstream and finish what the browser has half of (rfb.md §5.1).
 
-        `abrupt`: nobody closed it, so what was sent last may not have arrived. Raises UpstreamChanged if only that server could have finished it.
+        `abrupt`: nobody closed it, so what was sent last may not have arrived. Raises UpstreamChanged if only that
+        server could have finished it.
         """
         self.detach()
         self._refreshing = None
