@@ -3,6 +3,7 @@
 #   make demo     simulated clouds and the gateway in front; prints the consoles' addresses
 #   make test     all tests; what is not installed here is skipped by name
 #   make chaos    upstreams that die, two hundred times for each encoding, under the real noVNC: an hour or two
+#   make soak-short  idle, busy and stuck sessions, a minute of each: what the gateway holds does not grow
 #   make bench    the gateway beside nginx, HAProxy, websockify and others: half an hour, on a machine left alone
 #   make bench-quick  is it slower than the committed table says? Two minutes
 #   make check    format, lint, types, import floors, configuration schema
@@ -19,10 +20,10 @@ FITS := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 # What an install depends on: a change here installs again, and builds the page again if it has to be.
 PARTS := pyproject.toml $(shell find web -name node_modules -prune -o -type f -print)
 
-.PHONY: help demo test chaos bench bench-quick check
+.PHONY: help demo test chaos soak-short bench bench-quick check
 
 help:
-	@sed -n '3,10s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
+	@sed -n '3,11s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
 
 demo: $(VENV)/.installed
 	@$(BIN)/vnc-gateway demo $(ARGS)
@@ -32,6 +33,9 @@ test: $(VENV)/.installed-dev
 
 chaos: $(VENV)/.installed-dev
 	@CHAOS_CUTS=$${CHAOS_CUTS:-200} $(BIN)/python -m pytest tests/chaos --timeout 3600 $(ARGS)
+
+soak-short: $(VENV)/.installed-dev
+	@SOAK_SECONDS=$${SOAK_SECONDS:-60} $(BIN)/python -m pytest tests/soak $(ARGS)
 
 bench: $(VENV)/.installed-dev
 	@PYTHONPATH=tests $(BIN)/python -m benchmarks --output benchmarks/results.json $(ARGS)

@@ -4,7 +4,7 @@ import asyncio
 import socket
 from pathlib import Path
 
-from support.gateway import gateway
+from support.gateway import MANY_DIALS, gateway
 from support.programs import LOOPBACK
 from support.raw_browser import BINARY, header
 from support.scripted_server import SERVER_INIT, ScriptedServer, idle
@@ -35,5 +35,8 @@ def opened(port: int) -> bool:
 
 async def test_a_browser_that_speaks_first_is_heard(artifacts: Path):
     """The moment is short: it took seven tries to lose three."""
-    async with ScriptedServer(idle).running() as server, gateway({"vm": server.url}, logs=artifacts) as at:
+    async with (
+        ScriptedServer(idle).running() as server,
+        gateway({"vm": server.url}, logs=artifacts, provider=MANY_DIALS) as at,
+    ):
         assert [await asyncio.to_thread(opened, at.port) for _ in range(20)] == [True] * 20

@@ -1,0 +1,157 @@
+"""What a session is made of is gone after it: counted object by object, with the gateway in this process."""
+
+import asyncio
+import gc
+from collections import Counter
+
+import aiohttp
+import pytest
+from support.inprocess import Site, ending, read, rfb_handshake, site
+from support.programs import eventually, free_port
+from support.scripted_server import ScriptedServer
+from support.soak import shows_and_babbles, shows_and_leaves, shows_one_picture
+
+from gateway.relay.browser_leg import BrowserLeg
+from gateway.relay.opening import BrowserOpening, UpstreamOpening
+from gateway.relay.relay import Relay
+from gateway.relay.upstream_leg import UpstreamLeg
+from gateway.rfb.client_stream import ClientStream
+from gateway.rfb.memory import Memory
+from gateway.rfb.server_stream import ServerStream
+from gateway.sessions.connect import Connector
+from gateway.sessions.session import Session
+from gateway.sessions.watch import Watch
+from gateway.web.takeover import Takeover
+
+PARTS = (
+    BrowserLeg,
+    BrowserOpening,
+    ClientStream,
+    Connector,
+    Memory,
+    Relay,
+    ServerStream,
+    Session,
+    Takeover,
+    UpstreamLeg,
+    UpstreamOpening,
+    Watch,
+)
+
+
+def alive() -> Counter[str]:
+    """How many of a session's parts there are."""
+    gc.collect()
+    return Counter(type(each).__name__ for each in gc.get_objects() if isinstance(each, PARTS))
+
+
+def running() -> Counter[str]:
+    """How many tasks of each kind there are, without those that wait for an HTTP client's next request."""
+    names = (getattr(task.get_coro(), "__qualname__", "") for task in asyncio.all_tasks())
+    return Counter(name for name in names if name != "RequestHandler.start")
+
+
+async def closed_by_the_browser(at: Site) -> None:
+    ws = await at.dial("lab/still")
+    await rfb_handshake(ws)
+    await ws.close()
+
+
+async def dropped_by_the_browser(at: Site) -> None:
+    ws = await at.dial("lab/still")
+    await rfb_handshake(ws)
+    transport = ws.get_extra_info("transport") or ws._conn.transport
+    transport.abort()
+    await ws.close()
+
+
+async def ended_by_a_fault(at: Site) -> None:
+    ws = await at.dial("lab/still")
+    await rfb_handshake(ws)
+    await ws.send_bytes(b"\xff" * 8)
+    assert await ending(ws) == (1002, "protocol_error")
+
+
+async def ended_by_the_server(at: Site) -> None:
+    ws = await at.dial("lab/babbling")
+    await rfb_handshake(ws)
+    assert await ending(ws) == (4506, "not_understood")
+
+
+async def closed_after_some_splices(at: Site) -> None:
+    ws = await at.dial("lab/leaving")
+    await rfb_handshake(ws)
+    for _ in range(3):
+        await read(ws, 16 + 64 * 48 * 4)
+    await ws.close()
+
+
+async def never_reached(at: Site) -> None:
+    assert await ending(await at.dial("lab/nobody")) == (4502, "upstream_lost")
+
+
+async def left_before_the_handshake(at: Site) -> None:
+    await (await at.dial("lab/still")).close()
+
+
+async def refused(at: Site) -> None:
+    with pytest.raises(aiohttp.WSServerHandshakeError):
+        await at.dial("lab/still?ticket=wrong")
+
+
+WAYS = (
+    closed_by_the_browser,
+    dropped_by_the_browser,
+    ended_by_a_fault,
+    ended_by_the_server,
+    closed_after_some_splices,
+    never_reached,
+    left_before_the_handshake,
+    refused,
+)
+
+
+async def test_an_open_session_is_seen():
+    """The count would notice what stays."""
+    async with ScriptedServer(shows_one_picture).running() as still, site({"still": still.url}) as at:
+        ws = await at.dial("lab/still")
+        await rfb_handshake(ws)
+        await eventually(lambda: alive()["Relay"] == 1)
+        assert set(alive()) >= {
+            "Session",
+            "BrowserLeg",
+            "UpstreamLeg",
+            "Memory",
+            "ServerStream",
+            "ClientStream",
+            "Watch",
+        }
+        await ws.close()
+
+
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
+async def test_nothing_is_left_of_a_session_that_was(way):
+    async with (
+        ScriptedServer(shows_one_picture).running() as still,
+        ScriptedServer(shows_and_leaves).running() as leaving,
+        ScriptedServer(shows_and_babbles).running() as babbling,
+        site(
+            {
+                "still": still.url,
+                "leaving": leaving.url,
+                "babbling": babbling.url,
+                "nobody": f"tcp://127.0.0.1:{free_port()}",
+            },
+            reconnect={"window": 0, "per_minute": 1000},
+        ) as at,
+    ):
+        await way(at)
+        await eventually(lambda: not at.gateway.registry)
+        tasks = running()
+        await asyncio.gather(*(way(at) for _ in range(10)))
+        await eventually(lambda: not at.gateway.registry)
+        try:
+            await eventually(lambda: not alive(), within=5)
+        except AssertionError:
+            assert not alive()
+        assert running() <= tasks
