@@ -47,7 +47,10 @@ async def take_over(request: web.Request, headers: Mapping[str, str], buffer: Re
     Bytes that came with the request, before the answer could be known, are a protocol error.
     """
     response = web.StreamResponse(status=101, headers=headers)
-    await response.prepare(request)
+    try:
+        await response.prepare(request)
+    except ConnectionError:  # the browser left in between
+        return None
     transport = request.transport
     if transport is None:
         return None
