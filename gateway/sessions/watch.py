@@ -65,6 +65,7 @@ class Watch:
         memory = self._relay.memory
         changes = Counter({str(what): times for what, times in memory.changed.items()})
         changes.update({f"{what}_withheld": times for what, times in memory.dropped.items()})
+        changes["oversized_streamed"] = memory.oversized
         for what, times in (changes - self._changes).items():
             metrics.changed(what, times)
         self._changes = changes

@@ -188,3 +188,40 @@ async def test_a_browser_that_answers_no_ping_is_lost(monkeypatch: pytest.Monkey
         await answering.close()
         await reading
         await mute.close()
+
+
+async def test_metrics_move_while_a_session_is_open(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(registry, "TICK", 0.05)
+    async with ScriptedServer(echo).running() as server, site({"vm": server.url}) as running:
+        ws = await running.dial()
+        await rfb_handshake(ws)
+        await ws.send_bytes(KEY_A)
+        assert await read(ws, 1) == BELL
+        async with asyncio.timeout(5):
+            while await running.metric("vnc_gateway_bytes_total", direction="to_upstream") < len(KEY_A):
+                await asyncio.sleep(0.02)
+        assert await running.metric("vnc_gateway_messages_total", direction="to_upstream") == 1
+        await ws.close()
+
+
+async def test_a_rectangle_too_large_to_hold_streams_and_is_counted():
+    rectangle = struct.pack(">BxHHHHHiI", 0, 1, 0, 0, 64, 48, 6, 3000) + bytes(3000)
+
+    async def script(connection: Connection) -> None:
+        await connection.handshake()
+        await connection.send(rectangle[:2000])
+        await connection.reader.readexactly(8)
+        await connection.send(rectangle[2000:])
+        await connection.reader.read()
+
+    limits = {"held": 1024, "held_total": 4096}
+    async with ScriptedServer(script).running() as server, site({"vm": server.url}, limits=limits) as running:
+        ws = await running.dial()
+        await rfb_handshake(ws)
+        assert await read(ws, 2000) == rectangle[:2000]
+        await ws.send_bytes(KEY_A)
+        assert await read(ws, len(rectangle) - 2000) == rectangle[2000:]
+        await ws.close()
+        async with asyncio.timeout(5):
+            while not await running.metric("vnc_gateway_changed_total", what="oversized_streamed"):
+                await asyncio.sleep(0.02)
