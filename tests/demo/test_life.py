@@ -1,5 +1,7 @@
 """How the demo begins and ends, and what its user is told: on the terminal and in the browser."""
 
+import asyncio
+import re
 import signal
 import socket
 from pathlib import Path
@@ -34,6 +36,25 @@ async def test_ctrl_c_ends_it_without_a_word(artifacts: Path):
         demo.program.signal(signal.SIGINT)
         assert await demo.program.wait_exit() == 0
         assert demo.program.output() == before
+
+
+async def test_machines_that_are_cut_off_again_and_again_are_not_noticed(page: Page, artifacts: Path):
+    async with run_demo("--port", 0, "--cut-every", 0.7, logs=artifacts) as demo:
+        await page.goto(demo.huawei)
+        await state(page, "connected")
+        await page.evaluate("""() => { window.left = 0; new MutationObserver(() => (window.left += 1))
+          .observe(document.body, { attributeFilter: ["data-state"] }); }""")
+        for _ in range(12):
+            await page.keyboard.type("#")
+            await asyncio.sleep(0.3)
+
+        async def typed() -> bool:
+            lines = await Reading(page).terminal()
+            # What is typed in the moment of a cut is dropped, never repeated.
+            return re.fullmatch(rf"{PROMPT} #{{4,12}}▮", lines[-1]) is not None
+
+        await eventually(typed)
+        assert await page.evaluate("window.left") == 0, "it was connected all the time"
 
 
 async def test_the_end_of_the_gateway_is_told_and_a_new_one_is_found(page: Page, artifacts: Path):
