@@ -198,7 +198,8 @@ async def test_half_a_handshake_and_silence_ends(house: House) -> None:
     assert b"101" not in answer + nothing
     assert end == PROTOCOL_ERROR or end.code is None
     after = await house.gateway.metrics()
-    assert after["vnc_gateway_sessions"] == before["vnc_gateway_sessions"]
+    # Fewer, if the last test's session had not quite gone when this one began.
+    assert after["vnc_gateway_sessions"] <= before["vnc_gateway_sessions"]
 
 
 async def test_a_browser_that_never_reads_slows_its_upstream(house: House) -> None:
