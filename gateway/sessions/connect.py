@@ -78,9 +78,10 @@ class Connector:
             try:
                 return await self._attempt(attempt, deadline)
             except GatewayError as error:
-                wait = max(pause, error.retry_after or 0)
+                left = deadline - now()
+                wait = max(min(pause, left), error.retry_after or 0)  # the last attempt is at the window's end
                 hope = error.retryable or (again and isinstance(error, InstanceNotRunning))
-                if not hope or (error.once and asked_again) or now() + wait >= deadline:
+                if not hope or (error.once and asked_again) or left <= 0 or wait > left:
                     raise
                 asked_again |= error.once
                 self._report("session.retry", reason=error.ending.name, cause=str(error), wait_s=round(wait, 3))

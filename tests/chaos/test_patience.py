@@ -157,7 +157,6 @@ async def test_the_browser_is_told_when_the_window_is_over(told: Stories) -> Non
     assert took <= WINDOW + 3
 
 
-@pytest.mark.xfail(reason="it gives up as soon as the next pause would end after the window, not at its end")
 async def test_an_upstream_that_is_back_within_the_window_is_found(told: Stories) -> None:
     await told.end("back")
 
@@ -170,7 +169,6 @@ async def test_a_silent_websocket_is_noticed_while_the_browser_reads_slowly(told
     assert await told.end("slow") <= NOTICED
 
 
-@pytest.mark.xfail(reason="a host is judged by pings from its first answer on, and the first ping comes after 20 s")
 async def test_a_websocket_that_falls_silent_before_its_first_ping_is_noticed(told: Stories) -> None:
     assert await told.end("early") <= NOTICED
 
