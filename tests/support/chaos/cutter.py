@@ -14,7 +14,7 @@ import socket
 import struct
 import termios
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from support.chaos.frames import CLOSE_CODES, Reframer, close_frame
@@ -27,7 +27,6 @@ _HANDSHAKE = 400  # bytes: an HTTP answer and the RFB handshake lie below, nearl
 _EARLY = 0.1  # share of the cuts that may fall into the handshake, where a plan allows it
 _FLUSH_WITHIN = 0.5  # seconds for the gateway to take what was sent before a reset
 _FAREWELL = 1.0  # seconds for the gateway to close its side after ours
-_SERVER_FIRST = 0.05  # seconds that a server gets to see the end of a connection, before the gateway does
 _RST = struct.pack("ii", 1, 0)  # SO_LINGER on, for no time: closing then resets
 
 
@@ -143,14 +142,19 @@ class Cutter:
         lines = [f"seed {self.seed}, {self.cuts} cuts, {len(self.dials)} dials"]
         return "\n".join([*lines, *(f"  {one}" for one in self.connections[-12:])])
 
-    async def cut(self, way: Way = Way.RESET) -> int:
-        """Kill every connection now, the server's side first; how many there were."""
+    async def cut(self, way: Way = Way.RESET, noticed: Callable[[], Awaitable[None]] | None = None) -> int:
+        """Kill every connection now, the server's side first; how many there were.
+
+        `noticed` waits until the server has done what it does when a viewer leaves; the gateway learns after that.
+        """
         ending = [one for one in self.connections if not one.writer.is_closing()]
-        for one in ending:
-            if one.out is not None and not self._plan.linger:
+        if not self._plan.linger:
+            for one in ending:
                 one.dying = True
-                _abort(one.out)
-        await asyncio.sleep(_SERVER_FIRST)
+                if one.out is not None:
+                    _abort(one.out)
+            if noticed is not None:
+                await noticed()
         for one in ending:
             await self._kill(one, way)
         return len(ending)
@@ -310,7 +314,7 @@ async def _upwards(one: Connection, out: asyncio.StreamWriter) -> None:
     """Gateway to server."""
     with contextlib.suppress(OSError):
         while data := await one.reader.read(_CHUNK):
-            await _until(lambda: not one.silent)
+            await _until(lambda: not one.silent and not one.dying)
             one.received += len(data)
             out.write(data)
             await out.drain()

@@ -1,5 +1,6 @@
 """What keys and buttons a machine has really got, and which of them are down: asked of X itself and of QEMU."""
 
+import asyncio
 import contextlib
 import re
 from collections.abc import AsyncIterator
@@ -15,6 +16,7 @@ from support.servers.xserver import Display
 
 Event = tuple[str, bool]  # name of a key or button, and whether it went down
 
+_X_NOTICES = 0.05  # seconds: an X server acts on the end of a connection at once
 _QUERY_POINTER, _QUERY_KEYMAP = 38, 44
 _X_KEYS = {38: "a", 56: "b", 54: "c", 40: "d", 37: "ctrl", 50: "shift"}  # evdev's keycodes, which Xvnc uses
 _X_BUTTONS = {1: "left", 2: "middle", 3: "right"}
@@ -32,6 +34,10 @@ class Inputs(Protocol):
 
     def down(self) -> set[str]:
         """What is pressed now."""
+        ...
+
+    async def alone(self) -> None:
+        """Wait until the machine has let go of all viewers that have left, and of what they held."""
         ...
 
 
@@ -70,6 +76,9 @@ class XInputs:
     def down(self) -> set[str]:
         return self._asker.down()
 
+    async def alone(self) -> None:
+        await asyncio.sleep(_X_NOTICES)
+
 
 @dataclass(frozen=True, slots=True)
 class QemuInputs:
@@ -84,6 +93,20 @@ class QemuInputs:
     def down(self) -> set[str]:
         state = dict(self.events())
         return {name for name, down in state.items() if down}
+
+    async def alone(self) -> None:
+        """QEMU lifts all keys, whoever holds them, the next time that it looks at its picture."""
+
+        clients: list[dict[str, str]] = []
+
+        async def nobody() -> bool:
+            clients[:] = (await self.machine.qmp.execute("query-vnc"))["clients"]
+            return not clients
+
+        try:
+            await eventually(nobody, within=10)
+        except AssertionError:
+            raise AssertionError(f"QEMU still has viewers: {clients}") from None
 
 
 def _name(kind: str, code: int) -> str:
