@@ -13,9 +13,11 @@ from support.chaos.small_relay import Fault, small_relay
 from support.chaos.trial import SEED, Trial
 from support.components import needs
 
-pytestmark = [needs("qemu", "node", "npm"), pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [needs("qemu", "node", "npm"), pytest.mark.asyncio(loop_scope="session")]
 
 PLAN = Plan(cuts=8)
+
+TRIES = 5  # a picture that happens to be painted anew where it was wrong hides the fault once, not always
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +31,11 @@ class House:
         behind = Behind({self.guest.machine.tcp: self.guest})
         async with small_relay(self.cutter.address, fault) as relay:
             trial = Trial(self.engine, relay, "any", self.cutter, behind, artifacts)
-            await replace(trial, settle=3).run(wish, PLAN)
+            # A right picture may take its time on a busy machine; a wrong one is not waited for.
+            await (trial if fault is Fault.NONE else replace(trial, settle=3)).run(wish, PLAN)
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def house(module_artifacts: Path) -> AsyncIterator[House]:
     logs = module_artifacts
     async with guest(logs=logs) as machine, cutter(machine.machine.tcp, seed=SEED) as cuts, engine(logs) as novnc:
@@ -68,8 +71,13 @@ async def test_novnc_gives_up_on_a_seam_that_is_wrong(
 
 @pytest.mark.parametrize("fault", [Fault.NO_REFRESH, Fault.WRONG_PLACE], ids=lambda fault: fault.name.lower())
 async def test_what_novnc_cannot_know_is_seen_in_the_pixels(house: House, artifacts: Path, fault: Fault) -> None:
-    with pytest.raises(AssertionError, match="the server's own picture") as failure:
-        await house.run(HEXTILE, fault, artifacts)
-    notes = "".join(failure.value.__notes__)
-    assert "client: connected" in notes
-    assert "pixels differ" in notes
+    for _ in range(TRIES):
+        try:
+            await house.run(HEXTILE, fault, artifacts)
+        except AssertionError as failure:
+            assert "the server's own picture" in str(failure)
+            notes = "".join(failure.__notes__)
+            assert "client: connected" in notes
+            assert "pixels differ" in notes
+            return
+    pytest.fail(f"{TRIES} trials saw nothing")
