@@ -10,7 +10,7 @@ from support.chaos.cutter import Cutter, Plan, cutter
 from support.chaos.novnc import HEXTILE, RAW, TIGHT, ZLIB, ZRLE, Engine, Wish, engine
 from support.chaos.scenes import Behind, Guest, guest
 from support.chaos.small_relay import Fault, small_relay
-from support.chaos.trial import SEED, Trial
+from support.chaos.trial import SEED, Trial, rarely
 from support.components import needs
 
 pytestmark = [needs("qemu", "node", "npm"), pytest.mark.asyncio(loop_scope="session")]
@@ -42,7 +42,7 @@ async def house(module_artifacts: Path) -> AsyncIterator[House]:
         yield House(machine, cuts, novnc)
 
 
-@pytest.mark.parametrize("wish", [TIGHT, ZRLE], ids=str)
+@pytest.mark.parametrize("wish", [TIGHT, *rarely(ZRLE)], ids=str)
 async def test_a_relay_that_does_it_right_passes(house: House, artifacts: Path, wish: Wish) -> None:
     await house.run(wish, Fault.NONE, artifacts)
 
@@ -52,10 +52,12 @@ async def test_a_relay_that_does_it_right_passes(house: House, artifacts: Path, 
     [
         pytest.param(Fault.HEADERS_KEPT, TIGHT, "zlib inflate failed", id="headers-kept-tight"),
         pytest.param(Fault.HEADERS_KEPT, ZRLE, "zlib inflate failed", id="headers-kept-zrle"),
-        pytest.param(Fault.HEADERS_KEPT, ZLIB, "zlib inflate failed", id="headers-kept-zlib"),
         pytest.param(Fault.RESET_BITS, TIGHT, "zlib inflate failed", id="reset-bits-tight"),
         pytest.param(Fault.HALF_RECTANGLE, ZRLE, "", id="half-rectangle-zrle"),
-        pytest.param(Fault.HALF_RECTANGLE, RAW, "", id="half-rectangle-raw"),
+        *rarely(
+            pytest.param(Fault.HEADERS_KEPT, ZLIB, "zlib inflate failed", id="headers-kept-zlib"),
+            pytest.param(Fault.HALF_RECTANGLE, RAW, "", id="half-rectangle-raw"),
+        ),
     ],
 )
 async def test_novnc_gives_up_on_a_seam_that_is_wrong(

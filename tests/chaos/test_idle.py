@@ -17,7 +17,7 @@ from support.gateway import Gateway, gateway
 
 from gateway.simulator.clouds.limits import IdleCounts, Times
 
-pytestmark = [needs("node", "npm"), pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [needs("node", "npm"), pytest.mark.asyncio(loop_scope="session")]
 
 SCALE = 1 if CUTS else 100  # a long run lasts 20 minutes at real speed, an ordinary one 12 seconds
 IDLE = 300 / SCALE
@@ -60,7 +60,7 @@ async def live(cloud: Cloud, running: Gateway, novnc: Engine) -> Life:
     )
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def told(module_artifacts: Path) -> AsyncIterator[Stories]:
     times = Times(minute=0.001, idle=IDLE)
     async with contextlib.AsyncExitStack() as stack:

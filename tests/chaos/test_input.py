@@ -19,7 +19,7 @@ from support.programs import eventually
 
 pytestmark = [
     needs("qemu", "xvnc", "x11vnc", "xterm", "xinput", "node", "npm"),
-    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.asyncio(loop_scope="session"),
 ]
 
 A, B, C, D = (0x61, "KeyA"), (0x62, "KeyB"), (0x63, "KeyC"), (0x64, "KeyD")
@@ -113,7 +113,7 @@ class House:
         return seat
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def house(module_artifacts: Path) -> AsyncIterator[House]:
     logs = module_artifacts
     async with (

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 from support.chaos.clouds import configuration
 from support.gateway import Gateway, gateway
@@ -17,6 +18,8 @@ from gateway.simulator.clouds.faults import Cut
 from gateway.simulator.clouds.instances import Instance
 from gateway.simulator.desktop.desktop import Desktop
 from gateway.simulator.simulator import Simulator
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 MANY = 100
 SIZE = (96, 64)
@@ -33,7 +36,7 @@ class House:
     instances: list[str]
 
 
-@pytest_asyncio.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def house(artifacts: Path) -> AsyncIterator[House]:
     async with Simulator() as clouds:
         names = [f"i-bp1many{number:03}" for number in range(MANY)]

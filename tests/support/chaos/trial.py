@@ -4,7 +4,7 @@ import asyncio
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 from PIL import Image
@@ -32,9 +32,17 @@ QUIET = 0.25  # seconds without a byte from the server: nothing is under way any
 SETTLE = 15.0  # seconds until the frozen picture must be there; two servers refine JPEG after a while
 
 
+T = TypeVar("T")
+
+
 def cuts(few: int) -> int:
     """How many cuts: `few` in an ordinary run, more in a long one."""
     return max(CUTS, few) if CUTS else few
+
+
+def rarely(*parameters: T) -> tuple[T, ...]:
+    """Parameters of a test that only a long run has."""
+    return parameters if CUTS else ()
 
 
 class Door(Protocol):

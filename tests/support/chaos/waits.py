@@ -1,0 +1,147 @@
+"""What takes time: upstreams that die again and again, stay away, or fall silent. Told side by side in the background.
+
+Owns what happens and how long that takes. What must come of it is for the tests to say.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from support.chaos.cutter import Cutter, Plan, Way, cutter
+from support.chaos.novnc import HEXTILE, RAW, Engine, NoVnc, engine
+from support.chaos.scenes import guest
+from support.chaos.stories import Stories, stories
+from support.chaos.trial import SEED
+from support.gateway import Gateway, gateway
+from support.programs import LOOPBACK, eventually
+from support.servers.address import Address
+
+MINUTE = 60.0
+LIFE = 1.0  # seconds that a connection lives, where the upstream dies again and again
+DYING = 40.0  # seconds for which it does
+WINDOW = 3.0
+LONGER = 9.0  # a window in which there are several tries
+AWAY = 7.0  # seconds of it
+SILENCE = 20.0  # seconds between two pings of an upstream, for their answers, and before the kernel probes plain TCP
+GIVEN_UP = 2 * SILENCE + 9.0  # nobody has noticed
+
+TABLES = """
+[providers.{name}]
+type = "static"
+{lines}
+[providers.{name}.consoles]
+vm = "{url}"
+"""
+TRIES = "reconnect = {{ window = {}, per_minute = 1000 }}"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A console of its own for one story, and what cuts it."""
+
+    gateway: Gateway
+    engine: Engine
+    cutter: Cutter
+    console: str
+
+    async def open(self) -> NoVnc:
+        client = await self.engine.open(await self.gateway.address(self.console), HEXTILE)
+        await client.draws(1, since=0)
+        return client
+
+
+async def dies_every_second(place: Place) -> tuple[list[float], NoVnc]:
+    """It dies for a while; then it stays, and the picture has to come back as soon as the budget allows a dial."""
+    place.cutter.follow(Plan(1_000_000, last=1 << 40, patience=LIFE, ways=(Way.RESET,)))
+    client = await place.open()
+    began = time.monotonic()
+    await asyncio.sleep(DYING)
+    place.cutter.calm()
+
+    def lives() -> bool:
+        """Whether a connection outlives those before."""
+        newest = place.cutter.connections[-1]
+        return newest.cut is None and time.monotonic() - newest.began > 2 * LIFE
+
+    await eventually(lives, within=began + MINUTE + 10 - time.monotonic(), what="a connection that stays")
+    await client.draws(2, since=await client.drawn())
+    return place.cutter.dials, client
+
+
+async def stays_away(place: Place) -> tuple[float, str]:
+    """It goes and does not come back: after how long the browser is told, and what."""
+    client = await place.open()
+    place.cutter.up = False
+    await place.cutter.cut()
+    began = time.monotonic()
+    await eventually(lambda: client.ended is not None, within=WINDOW + 10, what="the end")
+    return time.monotonic() - began, client.ended or ""
+
+
+async def comes_back(place: Place) -> None:
+    """It goes, and is there again before the window is over."""
+    client = await place.open()
+    place.cutter.up = False
+    await place.cutter.cut()
+    await asyncio.sleep(AWAY)
+    place.cutter.up = True
+    await client.draws(2, since=await client.drawn(), within=LONGER - AWAY + 2)
+
+
+async def falls_silent(place: Place, *, after: float, slow: bool = False) -> float:
+    """The cable is pulled: after how long the gateway dials anew, and the picture moves on."""
+    client = await place.engine.open(await place.gateway.address(place.console), RAW if slow else HEXTILE)
+    await client.draws(2, since=0)
+    await asyncio.sleep(after)
+    reading = asyncio.create_task(_read_slowly(client)) if slow else None
+    dials = len(place.cutter.dials)
+    assert await place.cutter.vanish()
+    began = time.monotonic()
+    await eventually(lambda: len(place.cutter.dials) > dials, within=GIVEN_UP, what="a new dial")
+    took = time.monotonic() - began
+    if reading is not None:
+        reading.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await reading
+        await client.pause(on=False)
+    await client.draws(3, since=await client.drawn())
+    return took
+
+
+async def _read_slowly(client: NoVnc) -> None:
+    """A browser on a thin line: it takes what has come for a moment, five times a second."""
+    while True:
+        await client.pause(on=True)
+        await asyncio.sleep(0.2)
+        await client.pause(on=False)
+        await asyncio.sleep(0.01)
+
+
+@contextlib.asynccontextmanager
+async def waits(logs: Path) -> AsyncIterator[Stories]:
+    """Begin all stories: each with a console, a cutter and, where it says so, a configuration of its own."""
+    lines = {"dying": "", "away": TRIES.format(WINDOW), "back": TRIES.format(LONGER)}
+    lines |= {"tcp": "", "ws": "", "slow": "", "early": ""}
+    async with contextlib.AsyncExitStack() as stack:
+        machine = (await stack.enter_async_context(guest(logs=logs))).machine
+        servers = {name: machine.websocket if name in {"ws", "slow", "early"} else machine.tcp for name in lines}
+        cutters = {name: await stack.enter_async_context(cutter(server, seed=SEED)) for name, server in servers.items()}
+        urls = {name: cuts.address.url for name, cuts in cutters.items()}
+        urls["early"] = urls["early"].replace(LOOPBACK, "localhost")  # what is known of a host is known by its name
+        tables = "".join(TABLES.format(name=name, lines=lines[name], url=url) for name, url in urls.items())
+        novnc = await stack.enter_async_context(engine(logs))
+        direct: dict[str, str | Address] = {"direct": machine.tcp}
+        running = await stack.enter_async_context(gateway(direct, logs=logs, more=tables))
+        places = {name: Place(running, novnc, cuts, f"{name}/vm") for name, cuts in cutters.items()}
+        telling = await stack.enter_async_context(stories())
+        telling.begin("dying", dies_every_second(places["dying"]))
+        telling.begin("away", stays_away(places["away"]))
+        telling.begin("back", comes_back(places["back"]))
+        telling.begin("tcp", falls_silent(places["tcp"], after=1))
+        telling.begin("ws", falls_silent(places["ws"], after=SILENCE + 1))
+        telling.begin("slow", falls_silent(places["slow"], after=SILENCE + 1, slow=True))
+        telling.begin("early", falls_silent(places["early"], after=1))
+        yield telling
