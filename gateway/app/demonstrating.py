@@ -2,7 +2,7 @@
 
 import asyncio
 import errno
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 
 from rich.console import Console
 
@@ -14,6 +14,9 @@ from gateway.errors import ListenFailed
 from gateway.simulator.clouds import alibaba, huawei
 from gateway.simulator.simulator import HOST, Simulator
 
+ALIBABA = f"hangzhou/{alibaba.RUNNING}"
+HUAWEI = f"singapore/{huawei.RUNNING}"
+
 
 async def demo(*, host: str, port: int, cut_every: float | None) -> None:
     """Run the demo until SIGTERM or SIGINT; on another port, and it says so, if `port` is taken.
@@ -23,11 +26,11 @@ async def demo(*, host: str, port: int, cut_every: float | None) -> None:
     console = Console(highlight=False, soft_wrap=True)
     async with Simulator() as clouds, AsyncExitStack() as stack:
         try:
-            gateway = await stack.enter_async_context(running(_settings(clouds, host, port)))
+            gateway = await stack.enter_async_context(_gateway(clouds, host, port))
         except ListenFailed as error:
             if not isinstance(error.__cause__, OSError) or error.__cause__.errno != errno.EADDRINUSE:
                 raise
-            gateway = await stack.enter_async_context(running(_settings(clouds, host, 0)))
+            gateway = await stack.enter_async_context(_gateway(clouds, host, 0))
             console.print(f"Port {port} is in use: the demo is on {gateway.public_port} instead.")
         _announce(console, host, gateway)
         async with asyncio.TaskGroup() as group:
@@ -35,6 +38,10 @@ async def demo(*, host: str, port: int, cut_every: float | None) -> None:
             await stopped()
             if cutter is not None:
                 cutter.cancel()
+
+
+def _gateway(clouds: Simulator, host: str, port: int) -> AbstractAsyncContextManager[Gateway]:
+    return running(_settings(clouds, host, port), listed=[ALIBABA, HUAWEI])
 
 
 async def _cut(clouds: Simulator, every: float) -> None:
@@ -46,8 +53,8 @@ async def _cut(clouds: Simulator, every: float) -> None:
 def _announce(console: Console, host: str, gateway: Gateway) -> None:
     base = f"http://{host}:{gateway.public_port}"
     console.print("Two simulated clouds are running, with the gateway in front of them. Open a console:\n")
-    console.print(f"  Alibaba Cloud   {base}/console/hangzhou/{alibaba.RUNNING}")
-    console.print(f"  Huawei Cloud    {base}/console/singapore/{huawei.RUNNING}")
+    console.print(f"  Alibaba Cloud   {base}/console/{ALIBABA}")
+    console.print(f"  Huawei Cloud    {base}/console/{HUAWEI}")
     console.print(f"\nMetrics: http://{HOST}:{gateway.admin_port}/metrics   Ctrl-C ends the demo.")
 
 

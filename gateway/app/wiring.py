@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from aiohttp import web
@@ -44,10 +44,13 @@ class Gateway:
 
 
 @asynccontextmanager
-async def running(settings: Settings, buffer: ReceiveBuffer | None = None) -> AsyncIterator[Gateway]:
+async def running(
+    settings: Settings, buffer: ReceiveBuffer | None = None, *, listed: Sequence[str] = ()
+) -> AsyncIterator[Gateway]:
     """A gateway that serves until the block is left; then its sessions end with 1001.
 
     Raises ConfigurationError or ListenFailed. `buffer` is the loop's receive buffer, given by tests that watch it.
+    `listed`: consoles on the landing page beside the static ones.
     """
     metrics = Metrics(CollectorRegistry())
     pages = Pages(list(settings.listen.embed_origins))
@@ -61,7 +64,8 @@ async def running(settings: Settings, buffer: ReceiveBuffer | None = None) -> As
         access = OpenAccess(state, Seal(), grant_ttl=settings.limits.duration, clock=time.time)
         tls = settings.listen.tls
         front = Front.of(settings.listen.public_url or "", settings.listen.allowed_origins, tls=tls is not None)
-        public = PublicSite(front, access, providers, registry, pages, readiness, _static_consoles(settings))
+        consoles = [*_static_consoles(settings), *listed]
+        public = PublicSite(front, access, providers, registry, pages, readiness, consoles)
         admin = AdminSite(registry, metrics, readiness, settings.admin.keys)
         headers = security_headers(list(settings.listen.embed_origins))
         runners: list[web.AppRunner] = []

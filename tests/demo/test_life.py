@@ -123,6 +123,10 @@ async def test_the_landing_page_leads_to_static_consoles(page: Page, artifacts: 
             await listening.stop()
 
 
-async def test_the_demo_has_its_landing_page(demo: Demo, page: Page):
-    await page.goto(demo.base)
-    assert await page.inner_text("h1") == "vnc-gateway"
+async def test_the_demos_landing_page_leads_to_both_consoles(demo: Demo, page: Page):
+    for console in (demo.alibaba, demo.huawei):
+        await page.goto(demo.base)
+        await page.locator("#consoles a").nth(1).wait_for()
+        await page.click(f"#consoles a[href='{console}']")
+        await state(page, "connected")
+        assert page.url == console
