@@ -8,8 +8,9 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser
 from support.chaos.chrome import Chrome
-from support.chaos.cutter import WS_WAYS, Cutter, Plan, Way, cutter
+from support.chaos.cutter import Cutter, cutter
 from support.chaos.novnc import NOVNC, TIGHT, TIGHT_JPEG, TIGHT_PNG, ZRLE, Engine, Wish, engine
+from support.chaos.plan import WS_WAYS, Plan, Way
 from support.chaos.scenes import POINTER, Behind, desk, guest
 from support.chaos.trial import RECONNECT, SEED, Trial, cuts, rarely
 from support.components import needs

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from support.chaos.clouds import Cloud, clouds
-from support.chaos.cutter import WS_WAYS, Plan, Way
 from support.chaos.novnc import HEXTILE, NOVNC, TIGHT, ZRLE, Engine, Wish, engine
+from support.chaos.plan import WS_WAYS, Plan, Way
 from support.chaos.trial import RECONNECT, Trial, cuts, rarely
 from support.components import needs
 from support.gateway import Gateway, gateway

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from support.chaos.cutter import Cutter, Plan, cutter
+from support.chaos.cutter import Cutter, cutter
 from support.chaos.novnc import HEXTILE, RAW, TIGHT, ZLIB, ZRLE, Engine, Wish, engine
+from support.chaos.plan import Plan
 from support.chaos.scenes import Behind, Guest, guest
 from support.chaos.small_relay import Fault, small_relay
 from support.chaos.trial import SEED, Trial, rarely

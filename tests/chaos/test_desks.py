@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from support.chaos.cutter import Cutter, Plan, cutter
+from support.chaos.cutter import Cutter, cutter
 from support.chaos.novnc import (
     COPY_RECT,
     FLOW,
@@ -23,6 +23,7 @@ from support.chaos.novnc import (
     Wish,
     engine,
 )
+from support.chaos.plan import Plan
 from support.chaos.scenes import Behind, desk, guest, shadow
 from support.chaos.trial import RECONNECT, SEED, Trial, cuts, rarely
 from support.components import needs

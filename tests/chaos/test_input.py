@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from support.chaos.cutter import Cutter, Plan, Way, cutter
+from support.chaos.cutter import Cutter, cutter
 from support.chaos.inputs import Inputs, QemuInputs, x_inputs
 from support.chaos.novnc import HEXTILE, Engine, NoVnc, engine
+from support.chaos.plan import Plan, Way
 from support.chaos.scenes import desk, guest, shadow
 from support.chaos.trial import RECONNECT, SEED
 from support.components import needs

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from support.chaos.cutter import TCP_WAYS, WS_WAYS, Cutter, Plan, cutter
+from support.chaos.cutter import Cutter, cutter
 from support.chaos.novnc import HEXTILE, NOVNC, RAW, TIGHT, TIGHT_JPEG, TIGHT_PNG, ZLIB, ZRLE, E, Engine, Wish, engine
+from support.chaos.plan import TCP_WAYS, WS_WAYS, Plan
 from support.chaos.scenes import Behind, Guest, guest
 from support.chaos.trial import RECONNECT, SEED, Trial, cuts, rarely
 from support.components import needs

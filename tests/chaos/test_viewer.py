@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from support.adapter import adapter
-from support.chaos.cutter import Cutter, Plan, cutter
+from support.chaos.cutter import Cutter, cutter
 from support.chaos.novnc import HEXTILE, TIGHT, ZRLE, Engine, Wish, engine
+from support.chaos.plan import Plan
 from support.chaos.scenes import Behind, Desk, desk
 from support.chaos.trial import RECONNECT, SEED, Trial, cuts, rarely
 from support.components import needs, program

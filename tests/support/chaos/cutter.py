@@ -6,87 +6,20 @@ to the tests.
 
 import asyncio
 import contextlib
-import ctypes
-import enum
-import fcntl
 import random
-import socket
-import struct
-import termios
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
 
 from support.chaos.frames import CLOSE_CODES, Reframer, close_frame
+from support.chaos.plan import CALM, HANDSHAKE, Connection, Plan, Way
+from support.chaos.sockets import abort, drop_everything, flushed
 from support.programs import LOOPBACK
 from support.servers.address import Address
 
 _CHUNK = 65536
 _CRUMBLED = 15_000  # bytes of a connection to plain TCP that come in crumbs: the rest takes too long
-_HANDSHAKE = 400  # bytes: an HTTP answer and the RFB handshake lie below, nearly everything above is rectangles
 _EARLY = 0.1  # share of the cuts that may fall into the handshake, where a plan allows it
-_FLUSH_WITHIN = 0.5  # seconds for the gateway to take what was sent before a reset
 _FAREWELL = 1.0  # seconds for the gateway to close its side after ours
-_RST = struct.pack("ii", 1, 0)  # SO_LINGER on, for no time: closing then resets
-
-
-class Way(enum.Enum):
-    """How a connection dies."""
-
-    RESET = "reset"
-    FIN = "fin"
-    CLOSE_FRAME = "close frame"
-
-
-TCP_WAYS = (Way.RESET, Way.FIN)
-WS_WAYS = (Way.RESET, Way.FIN, Way.CLOSE_FRAME)
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """`cuts` connections die, each after `first` to `last` bytes from the server, then none.
-
-    `last` 0: as many as a full picture takes, and a little more.
-    `patience`: seconds after which a connection that has not come so far is cut where it is. `chunked`: the gateway
-    gets one to three bytes at a time. `linger`: seconds that the server's side outlives the cut, half open.
-    """
-
-    cuts: int
-    last: int = 0
-    first: int = _HANDSHAKE
-    ways: tuple[Way, ...] = TCP_WAYS
-    patience: float = 1.5
-    chunked: bool = False
-    linger: float = 0.0
-
-
-CALM = Plan(0)
-
-
-@dataclass
-class Connection:
-    """One connection of the gateway's. `sent` counts what it got of the server's bytes; `cut` says how it died.
-
-    `silent`: nothing passes any more. `dying`: the server's side is gone, ours not yet.
-    """
-
-    target: Address
-    offset: int | None
-    way: Way
-    reader: asyncio.StreamReader
-    writer: asyncio.StreamWriter
-    began: float = field(default_factory=time.monotonic)
-    sent: int = 0
-    received: int = 0
-    cut: Way | None = None
-    silent: bool = False
-    dying: bool = False
-    out: asyncio.StreamWriter | None = None
-    over: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def __str__(self) -> str:
-        end = f"{self.cut.value} after {self.sent}" if self.cut else f"alive at {self.sent}"
-        return f"{self.target.scheme}:{self.target.port} {end}"
 
 
 class Cutter:
@@ -152,7 +85,7 @@ class Cutter:
             for one in ending:
                 one.dying = True
                 if one.out is not None:
-                    _abort(one.out)
+                    abort(one.out)
             if noticed is not None:
                 await noticed()
         for one in ending:
@@ -170,7 +103,7 @@ class Cutter:
         for one in ending:
             one.silent = True
         for one in ending:
-            await _flushed(one.writer)  # what is still unsent would be sent again and again, a sign of life
+            await flushed(one.writer)  # what is still unsent would be sent again and again, a sign of life
             drop_everything(one.writer.get_extra_info("socket"))
         return len(ending)
 
@@ -216,7 +149,7 @@ class Cutter:
         except OSError:
             return
         finally:
-            _abort(writer)
+            abort(writer)
 
     def _prepared(self, target: Address, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Connection:
         """A connection with its fate, from the dice in an order that depends on nothing but the seed."""
@@ -224,8 +157,8 @@ class Cutter:
         way = self._dice.choice(plan.ways)
         if self._left > 0:
             self._left -= 1
-            early = plan.first < _HANDSHAKE and self._dice.random() < _EARLY
-            lowest, highest = (plan.first, _HANDSHAKE) if early else (_HANDSHAKE, plan.last)
+            early = plan.first < HANDSHAKE and self._dice.random() < _EARLY
+            lowest, highest = (plan.first, HANDSHAKE) if early else (HANDSHAKE, plan.last)
             offset = self._dice.randint(lowest, highest)
         connection = Connection(target, offset, way, reader, writer)
         self.connections.append(connection)
@@ -245,7 +178,7 @@ class Cutter:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             if one.cut and plan.linger:
-                asyncio.get_running_loop().call_later(plan.linger, _abort, out)
+                asyncio.get_running_loop().call_later(plan.linger, abort, out)
             else:
                 out.close()
 
@@ -269,9 +202,9 @@ class Cutter:
         self.cuts += 1
         if way is Way.CLOSE_FRAME:
             one.writer.write(close_frame(self._dice.choice(CLOSE_CODES)))
-        await _flushed(one.writer)
+        await flushed(one.writer)
         if way is Way.RESET:
-            _abort(one.writer)
+            abort(one.writer)
         else:
             with contextlib.suppress(OSError, RuntimeError):
                 one.writer.write_eof()
@@ -318,43 +251,6 @@ async def _upwards(one: Connection, out: asyncio.StreamWriter) -> None:
             one.received += len(data)
             out.write(data)
             await out.drain()
-
-
-async def _flushed(writer: asyncio.StreamWriter) -> None:
-    """Wait until the gateway's kernel has everything: a reset throws away what is still on the way."""
-    try:
-        async with asyncio.timeout(_FLUSH_WITHIN):
-            while writer.transport.get_write_buffer_size() or _unsent(writer.get_extra_info("socket")):
-                await asyncio.sleep(0.001)
-    except (TimeoutError, OSError):
-        return
-
-
-def _unsent(connection: socket.socket) -> int:
-    if connection.fileno() < 0:
-        return 0
-    answer = fcntl.ioctl(connection.fileno(), termios.TIOCOUTQ, bytes(4))
-    return int(struct.unpack("i", answer)[0])
-
-
-def _abort(writer: asyncio.StreamWriter) -> None:
-    """Reset, not close: whatever is unread or unsent is gone."""
-    connection: socket.socket | None = writer.get_extra_info("socket")
-    if connection is not None and not writer.is_closing():
-        with contextlib.suppress(OSError):
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RST)
-    writer.transport.abort()
-
-
-def drop_everything(connection: socket.socket) -> None:
-    """Let the kernel drop every packet that comes for this socket, acknowledgements included.
-
-    A packet filter of one instruction, "take 0 bytes" (SO_ATTACH_FILTER): it needs no rights, and the other end sees
-    what a pulled cable looks like.
-    """
-    attach_filter, return_nothing = 26, struct.pack("HBBI", 0x06, 0, 0, 0)
-    program = ctypes.create_string_buffer(return_nothing)
-    connection.setsockopt(socket.SOL_SOCKET, attach_filter, struct.pack("HL", 1, ctypes.addressof(program)))
 
 
 async def _until(condition: Callable[[], bool]) -> None:

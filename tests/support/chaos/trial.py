@@ -9,8 +9,9 @@ from typing import Protocol, TypeVar
 import numpy as np
 from PIL import Image
 
-from support.chaos.cutter import Cutter, Plan
+from support.chaos.cutter import Cutter
 from support.chaos.novnc import Engine, Status, Wish
+from support.chaos.plan import Plan
 from support.chaos.scenes import POINTER, Behind
 from support.programs import eventually
 from support.rfb_client.client import tcp_client
@@ -175,7 +176,7 @@ async def full_picture(server: Address, wish: Wish) -> int:
 def difference(one: Colours, other: Colours) -> int:
     """How many pixels differ; all of them where the sizes do."""
     if one.shape != other.shape:
-        return max(one.shape[0] * one.shape[1], other.shape[0] * other.shape[1])
+        return max(one.size, other.size) // 3
     return int((one != other).any(axis=-1).sum())
 
 

@@ -10,8 +10,9 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from support.chaos.cutter import Cutter, Plan, Way, cutter
+from support.chaos.cutter import Cutter, cutter
 from support.chaos.novnc import HEXTILE, RAW, Engine, NoVnc, engine
+from support.chaos.plan import Plan, Way
 from support.chaos.scenes import guest
 from support.chaos.stories import Stories, stories
 from support.chaos.trial import SEED

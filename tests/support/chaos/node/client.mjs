@@ -78,9 +78,6 @@ const DO = {
   paste({ client, text }) {
     clients.get(client).rfb.clipboardPasteFrom(text);
   },
-  power({ client, what }) {
-    clients.get(client).rfb[what]();
-  },
   /** Ask for another size of the machine's screen, by making the page's own box that large. */
   resize({ client, width, height }) {
     const { rfb, target } = clients.get(client);
