@@ -115,4 +115,4 @@ async def test_libvncserver(house: House, artifacts: Path, wish: Wish, few: int)
 @pytest.mark.parametrize("wish", [TIGHT, *rarely(ZRLE, HEXTILE, NOVNC)], ids=str)
 async def test_another_server_each_time(house: House, artifacts: Path, wish: Wish) -> None:
     """640x480 and 800x600 of TigerVNC, then QEMU's 640x400, which has no continuous updates and other extensions."""
-    await house.trial("in-turn", artifacts).run(wish, Plan(cuts(7), first=1))
+    await house.trial("in-turn", artifacts).run(wish, Plan(cuts(7), first=1, patience=0.7))

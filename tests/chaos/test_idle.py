@@ -19,7 +19,7 @@ from gateway.simulator.clouds.limits import IdleCounts, Times
 
 pytestmark = [needs("node", "npm"), pytest.mark.asyncio(loop_scope="session")]
 
-SCALE = 1 if CUTS else 100  # a long run lasts 20 minutes at real speed, an ordinary one 12 seconds
+SCALE = 1 if CUTS else 150  # a long run lasts 20 minutes at real speed, an ordinary one 8 seconds
 IDLE = 300 / SCALE
 AFTER = 45 / SCALE  # keepalive.upstream_after, scaled alike
 LIFE = 4.0 * IDLE

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from support.chaos.cutter import Cutter
@@ -27,8 +28,9 @@ RECONNECT = "[reconnect]\nper_minute = 100000\n"
 
 MORE = 1.3  # of a full picture: most cuts fall into the refresh of the cut before, some into what comes after it
 PER_CUT = 4.0  # seconds that a reconnect and its refresh may take on a machine that is busy with other things
-BLURRED = 100  # of 255: JPEG is off by less, but for some colours at hard edges
-EDGES = 0.01  # share of the picture that they may be; a rectangle that is missing or misplaced is more
+BLOCK = 16  # pixels a side, of which JPEG keeps the mean well, whatever it does to noise within
+BLURRED = 25  # of 255
+EDGES = 0.005  # share of the blocks that may be off by more; a rectangle that is missing or misplaced is more
 QUIET = 0.25  # seconds without a byte from the server: nothing is under way any more
 SETTLE = 15.0  # seconds until the frozen picture must be there; two servers refine JPEG after a while
 
@@ -181,8 +183,15 @@ def difference(one: Colours, other: Colours) -> int:
 
 
 def blurred(one: Colours, other: Colours) -> int:
-    """How many pixels differ by more than JPEG does, 0 if they are few."""
+    """How many blocks of pixels differ in their mean colour by more than JPEG's do; 0 if they are few."""
     if one.shape != other.shape:
         return difference(one, other)
-    wrong = int((np.abs(one.astype(int) - other.astype(int)).max(axis=-1) > BLURRED).sum())
-    return wrong if wrong > EDGES * one.shape[0] * one.shape[1] else 0
+    off = np.abs(_means(one) - _means(other)).max(axis=-1) > BLURRED
+    return int(off.sum()) if off.mean() > EDGES else 0
+
+
+def _means(picture: Colours) -> NDArray[np.float64]:
+    height, width = picture.shape[0] // BLOCK * BLOCK, picture.shape[1] // BLOCK * BLOCK
+    blocks = picture[:height, :width].reshape(height // BLOCK, BLOCK, width // BLOCK, BLOCK, 3)
+    means: NDArray[np.float64] = blocks.mean(axis=(1, 3))
+    return means
