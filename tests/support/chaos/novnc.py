@@ -115,6 +115,10 @@ class NoVnc:
         """A key by keysym and by the browser's name for its place."""
         await self.tell("key", keysym=keysym, code=code, down=down)
 
+    async def resize(self, width: int, height: int) -> None:
+        """Ask for a screen of this size, as a page does whose window has become that large."""
+        await self.tell("resize", width=width, height=height)
+
     async def pause(self, *, on: bool) -> None:
         """Stop reading from the socket, or go on."""
         await self.tell("pause", on=on)

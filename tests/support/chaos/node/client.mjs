@@ -75,9 +75,6 @@ const DO = {
   key({ client, keysym, code, down }) {
     clients.get(client).rfb.sendKey(keysym, code, down);
   },
-  paste({ client, text }) {
-    clients.get(client).rfb.clipboardPasteFrom(text);
-  },
   /** Ask for another size of the machine's screen, by making the page's own box that large. */
   resize({ client, width, height }) {
     const { rfb, target } = clients.get(client);
