@@ -11,8 +11,8 @@ NEAR = 0.05
 
 NEAR_S = 3.0
 
-APART_S = 10.0
-"""Seconds between two cuts that are two observations, not one event that hit many sessions."""
+APART = 0.5
+"""Two cuts less than half the idle time apart are one event that hit many sessions, not two observations."""
 
 MAX_HOSTS = 1000
 """Hosts remembered; beyond it learning begins anew."""
@@ -31,7 +31,7 @@ class IdleLimits:
         if len(self._seen) >= MAX_HOSTS:
             self._seen.clear()
             self._known.clear()
-        if host in self._seen and now - at < APART_S:
+        if host in self._seen and now - at < APART * idle:
             return host in self._known
         self._seen[host] = idle, now
         alike = abs(before - idle) <= max(NEAR_S, NEAR * idle)
