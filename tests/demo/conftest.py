@@ -1,4 +1,4 @@
-"""One demo and one Chromium for all tests here, a profile of its own for each."""
+"""One demo and one Chromium for all tests here."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -33,11 +33,21 @@ async def browser() -> AsyncIterator[object]:
         yield started
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def page(browser) -> AsyncIterator[object]:
-    from support.page import DESK, profile, tab
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def desk(browser) -> AsyncIterator[object]:
+    from support.page import DESK, profile
 
-    async with profile(browser, **DESK) as context, tab(context) as opened:
+    async with profile(browser, **DESK) as context:
+        yield context
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def page(desk) -> AsyncIterator[object]:
+    """A tab of a profile that others had before: what the page has kept of their choices is gone."""
+    from support.page import tab
+
+    async with tab(desk) as opened:
+        await opened.add_init_script("if (!window.name) { localStorage.clear(); window.name = 'begun'; }")
         yield opened
 
 

@@ -39,19 +39,19 @@ async def test_ctrl_c_ends_it_without_a_word(artifacts: Path):
 
 
 async def test_machines_that_are_cut_off_again_and_again_are_not_noticed(page: Page, artifacts: Path):
-    async with run_demo("--port", 0, "--cut-every", 0.7, logs=artifacts) as demo:
+    async with run_demo("--port", 0, "--cut-every", 0.5, logs=artifacts) as demo:
         await page.goto(demo.huawei)
         await state(page, "connected")
         await page.evaluate("""() => { window.left = 0; new MutationObserver(() => (window.left += 1))
           .observe(document.body, { attributeFilter: ["data-state"] }); }""")
-        for _ in range(12):
+        for _ in range(10):
             await page.keyboard.type("#")
-            await asyncio.sleep(0.3)
+            await asyncio.sleep(0.2)
 
         async def typed() -> bool:
             lines = await Reading(page).terminal()
             # What is typed in the moment of a cut is dropped, never repeated.
-            return re.fullmatch(rf"{PROMPT} #{{4,12}}▮", lines[-1]) is not None
+            return re.fullmatch(rf"{PROMPT} #{{3,10}}▮", lines[-1]) is not None
 
         await eventually(typed)
         assert await page.evaluate("window.left") == 0, "it was connected all the time"

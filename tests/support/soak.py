@@ -20,7 +20,7 @@ from support.scripted_server import SERVER_INIT, Connection, ScriptedServer
 ROOT = Path(__file__).parents[2]
 MIB = 1024 * 1024
 EVERY = 0.1  # seconds between two samples
-SECONDS = float(os.environ.get("SOAK_SECONDS", "1.2"))  # of each phase
+SECONDS = float(os.environ.get("SOAK_SECONDS", "1.0"))  # of each phase
 FLAT = 2.0  # MiB: what an allocator may keep or give back; a leak of 1 KB a picture would be more
 ASK = messages.update_request(0, 0, 64, 48, incremental=False)
 FIGURES: list[str] = []  # lines for the end of the run
