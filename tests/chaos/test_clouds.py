@@ -12,8 +12,11 @@ from support.chaos.plan import WS_WAYS, Plan, Way
 from support.chaos.trial import RECONNECT, Trial, cuts, rarely
 from support.components import needs
 from support.gateway import Gateway, gateway
+from support.programs import eventually
 
 pytestmark = [needs("node", "npm"), pytest.mark.asyncio(loop_scope="session")]
+
+CONTENDED = 5  # losses in a row
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +54,14 @@ async def test_alibaba(house: House, artifacts: Path, wish: Wish, few: int) -> N
 @pytest.mark.parametrize(("wish", "few"), [(TIGHT, 4), *rarely((ZRLE, 5), (NOVNC, 3))], ids=str)
 async def test_huawei(house: House, artifacts: Path, wish: Wish, few: int) -> None:
     await house.run("huawei", wish, Plan(cuts(few), ways=WS_WAYS), artifacts)
+
+
+@pytest.mark.parametrize("way", [Way.FIN, Way.CLOSE_FRAME], ids=str)
+async def test_a_fight_over_an_instance_is_given_up_where_only_one_can_have_it(house: House, way: Way) -> None:
+    """Alibaba gives an instance to whoever came last: five times thrown out soon after a picture is enough."""
+    cloud = house.clouds["alibaba"]
+    cloud.cutter.follow(Plan(100, last=1 << 40, patience=1.0, ways=(way,)))
+    client = await house.engine.open(await house.gateway.address(cloud.console), TIGHT)
+    await eventually(lambda: client.ended is not None, within=30, what="the end")
+    assert client.ended == "closed with 4424 contended"
+    assert len(cloud.cutter.dials) == CONTENDED

@@ -189,10 +189,10 @@ class Engine:
             self.faults.append(said["detail"])
         elif event == "connect":
             client.connected.set()
+        elif event == "failed":
+            client.ended = client.ended or f"noVNC gave up: {said['detail']}"
         elif event == "closed":
-            client.ended = f"closed with {said['code']} {said['reason']}".strip()
-        elif event == "disconnect" and client.ended is None:
-            client.ended = f"noVNC gave up: clean={said['detail']['clean']}"
+            client.ended = client.ended or f"closed with {said['code']} {said['reason']}".strip()
         else:
             client.events.append(said)
 

@@ -17,6 +17,9 @@ class Way(enum.Enum):
     FIN = "fin"
     CLOSE_FRAME = "close frame"
 
+    def __str__(self) -> str:
+        return self.value
+
 
 TCP_WAYS = (Way.RESET, Way.FIN)
 WS_WAYS = (Way.RESET, Way.FIN, Way.CLOSE_FRAME)

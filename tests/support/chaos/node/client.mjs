@@ -46,6 +46,7 @@ const DO = {
     const rfb = new RFB(target, socket, { shared: true });
     wishes.set(rfb._sock, { encodings, without });
     count(rfb, counts);
+    overhear(rfb, client);
     for (const event of ["connect", "disconnect", "bell", "clipboard", "desktopname", "capabilities"]) {
       rfb.addEventListener(event, ({ detail }) => tell({ event, client, detail }));
     }
@@ -99,6 +100,15 @@ function count(rfb, counts) {
     const whole = update();
     if (whole) counts.updates++;
     return whole;
+  };
+}
+
+/** Tell at once why noVNC gives up; its own event waits for the socket to close. */
+function overhear(rfb, client) {
+  const fail = rfb._fail.bind(rfb);
+  rfb._fail = (details) => {
+    tell({ event: "failed", client, detail: details });
+    return fail(details);
   };
 }
 
