@@ -19,23 +19,18 @@ from support.programs import LOOPBACK, eventually, free_port
 from gateway.simulator.desktop.desktop import Desktop
 
 
-async def test_another_port_is_taken_where_the_wanted_one_is_in_use(artifacts: Path):
+async def test_another_port_is_taken_where_the_wanted_one_is_in_use_and_ctrl_c_ends_it_silently(artifacts: Path):
     with socket.create_server((LOOPBACK, 0)) as taken:
         port = taken.getsockname()[1]
         async with run_demo("--port", port, logs=artifacts) as demo:
             assert demo.port != port
-            first = demo.program.output().splitlines()[0]
-            assert first == f"Port {port} is in use: the demo is on {demo.port} instead."
+            said = demo.program.output()
+            assert said.splitlines()[0] == f"Port {port} is in use: the demo is on {demo.port} instead."
             async with aiohttp.ClientSession() as http, http.get(demo.alibaba) as answer:
                 assert answer.status == 200
-
-
-async def test_ctrl_c_ends_it_without_a_word(artifacts: Path):
-    async with run_demo("--port", 0, logs=artifacts) as demo:
-        before = demo.program.output()
-        demo.program.signal(signal.SIGINT)
-        assert await demo.program.wait_exit() == 0
-        assert demo.program.output() == before
+            demo.program.signal(signal.SIGINT)
+            assert await demo.program.wait_exit() == 0
+            assert demo.program.output() == said
 
 
 async def test_machines_that_are_cut_off_again_and_again_are_not_noticed(page: Page, artifacts: Path):
