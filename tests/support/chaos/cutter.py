@@ -168,7 +168,7 @@ class Cutter:
         one.out = out
         plan = self._plan
         down = asyncio.create_task(self._downwards(one, onward, plan))
-        tasks = (down, asyncio.create_task(_upwards(one, out)), asyncio.create_task(one.over.wait()))
+        tasks = (down, asyncio.create_task(_upwards(one, out, plan.lumped)), asyncio.create_task(one.over.wait()))
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             if one.offset is not None and one.cut is None and down.done() and not down.exception():
@@ -198,6 +198,8 @@ class Cutter:
                     await sender.send(data if one.offset is None else data[: one.offset - one.sent])
 
     async def _kill(self, one: Connection, way: Way) -> None:
+        if way is Way.CLOSE_FRAME and not one.framed:
+            way = Way.FIN
         one.cut = way
         self.cuts += 1
         if way is Way.CLOSE_FRAME:
@@ -227,6 +229,7 @@ class _Sender:
         one = self._one
         if self._reframer is not None:
             one.writer.write(b"".join(self._reframer.feed(data)))
+            one.framed = self._reframer.answered
             one.sent += len(data)
             await one.writer.drain()
             return
@@ -243,7 +246,7 @@ class _Sender:
                 await asyncio.sleep(0)  # the gateway may read now
 
 
-async def _upwards(one: Connection, out: asyncio.StreamWriter) -> None:
+async def _upwards(one: Connection, out: asyncio.StreamWriter, lumped: float) -> None:
     """Gateway to server."""
     with contextlib.suppress(OSError):
         while data := await one.reader.read(_CHUNK):
@@ -251,6 +254,7 @@ async def _upwards(one: Connection, out: asyncio.StreamWriter) -> None:
             one.received += len(data)
             out.write(data)
             await out.drain()
+            await asyncio.sleep(lumped)
 
 
 async def _until(condition: Callable[[], bool]) -> None:

@@ -28,24 +28,24 @@ def close_frame(code: int | None) -> bytes:
 class Reframer:
     """Takes a server's bytes from its HTTP answer on; gives frames that end wherever those bytes have ended so far.
 
-    With `dice`, every frame carries one to three bytes.
+    With `dice`, every frame carries one to three bytes. `answered`: the HTTP answer has been given.
     """
 
     def __init__(self, dice: random.Random | None) -> None:
         self._dice = dice
         self._kept = b""
-        self._answered = False
+        self.answered = False
         self._left = 0  # of a data frame's payload
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Whole frames; what is not enough for a header or a control frame is kept."""
         self._kept += data
-        if not self._answered:
+        if not self.answered:
             head, end, rest = self._kept.partition(b"\r\n\r\n")
             if not end:
                 return
             yield head + end
-            self._answered, self._kept = True, rest
+            self.answered, self._kept = True, rest
         while self._kept:
             if self._left:
                 payload, self._kept = self._kept[: self._left], self._kept[self._left :]

@@ -31,7 +31,8 @@ class Plan:
 
     `last` 0: as many as a full picture takes, and a little more.
     `patience`: seconds after which a connection that has not come so far is cut where it is. `chunked`: the gateway
-    gets one to three bytes at a time. `linger`: seconds that the server's side outlives the cut, half open.
+    gets one to three bytes at a time. `linger`: seconds that the server's side outlives the cut, half open. `lumped`:
+    seconds for which the gateway's own bytes are collected, so that the server reads many messages at once.
     """
 
     cuts: int
@@ -41,6 +42,7 @@ class Plan:
     patience: float = 1.5
     chunked: bool = False
     linger: float = 0.0
+    lumped: float = 0.0
 
 
 CALM = Plan(0)
@@ -50,7 +52,8 @@ CALM = Plan(0)
 class Connection:
     """One connection of the gateway's. `sent` counts what it got of the server's bytes; `cut` says how it died.
 
-    `silent`: nothing passes any more. `dying`: the server's side is gone, ours not yet.
+    `silent`: nothing passes any more. `dying`: the server's side is gone, ours not yet. `framed`: what was sent
+    ends with a whole WebSocket frame, and another may follow.
     """
 
     target: Address
@@ -64,6 +67,7 @@ class Connection:
     cut: Way | None = None
     silent: bool = False
     dying: bool = False
+    framed: bool = False
     out: asyncio.StreamWriter | None = None
     over: asyncio.Event = field(default_factory=asyncio.Event)
 

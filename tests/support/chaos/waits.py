@@ -29,6 +29,9 @@ AWAY = 7.0  # seconds of it
 SILENCE = 20.0  # seconds between two pings of an upstream, for their answers, and before the kernel probes plain TCP
 GIVEN_UP = 2 * SILENCE + 9.0  # nobody has noticed
 
+LUMP = 0.2  # seconds for which all that goes to a server is collected
+MOVES = 12  # of the pointer in half that time: more than the 125 bytes that a pong may hold
+
 TABLES = """
 [providers.{name}]
 type = "static"
@@ -112,6 +115,18 @@ async def falls_silent(place: Place, *, after: float, slow: bool = False) -> flo
     return took
 
 
+async def moves_through_pings(place: Place) -> tuple[int, NoVnc]:
+    """The pointer never rests, and QEMU reads a ping together with what comes after it: how often it was dialled."""
+    place.cutter.follow(Plan(0, lumped=LUMP))
+    client = await place.open()
+    until = time.monotonic() + 2.2 * SILENCE
+    while time.monotonic() < until and client.ended is None:
+        for x in range(MOVES):
+            await client.mouse(x, MOVES)
+        await asyncio.sleep(LUMP / 2)
+    return len(place.cutter.dials), client
+
+
 async def _read_slowly(client: NoVnc) -> None:
     """A browser on a thin line: it takes what has come for a moment, five times a second."""
     while True:
@@ -125,10 +140,12 @@ async def _read_slowly(client: NoVnc) -> None:
 async def waits(logs: Path) -> AsyncIterator[Stories]:
     """Begin all stories: each with a console, a cutter and, where it says so, a configuration of its own."""
     lines = {"dying": "", "away": TRIES.format(WINDOW), "back": TRIES.format(LONGER)}
-    lines |= {"tcp": "", "ws": "", "slow": "", "early": ""}
+    lines |= {"tcp": "", "ws": "", "slow": "", "early": "", "lumps": ""}
     async with contextlib.AsyncExitStack() as stack:
         machine = (await stack.enter_async_context(guest(logs=logs))).machine
-        servers = {name: machine.websocket if name in {"ws", "slow", "early"} else machine.tcp for name in lines}
+        servers = {
+            name: machine.websocket if name in {"ws", "slow", "early", "lumps"} else machine.tcp for name in lines
+        }
         cutters = {name: await stack.enter_async_context(cutter(server, seed=SEED)) for name, server in servers.items()}
         urls = {name: cuts.address.url for name, cuts in cutters.items()}
         urls["early"] = urls["early"].replace(LOOPBACK, "localhost")  # what is known of a host is known by its name
@@ -144,5 +161,6 @@ async def waits(logs: Path) -> AsyncIterator[Stories]:
         telling.begin("tcp", falls_silent(places["tcp"], after=1))
         telling.begin("ws", falls_silent(places["ws"], after=SILENCE + 1))
         telling.begin("slow", falls_silent(places["slow"], after=SILENCE + 1, slow=True))
+        telling.begin("lumps", moves_through_pings(places["lumps"]))
         telling.begin("early", falls_silent(places["early"], after=1))
         yield telling
