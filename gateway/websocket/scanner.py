@@ -15,6 +15,11 @@ from gateway.errors import BrowserError, GatewayError, NotBinary, NotUnderstood,
 from gateway.websocket.frames import FIN, LENGTH_16, MASKED, MAX_CONTROL_PAYLOAD, Opcode, apply_mask
 
 MAX_HEADER = 14  # 2, 8 of length, 4 of mask (§5.2)
+
+MAX_LONG_PONG = 16 * 1024
+"""Bytes of a pong from an upstream. QEMU answers a ping with the ping's payload and all else that it had read by then,
+of which it holds 8 KiB; RFC 6455 §5.5 allows 125."""
+
 NEED_MORE = -1
 RESERVED_BITS = 0x70
 OPCODE_BITS = 0x0F
@@ -32,7 +37,10 @@ REGISTERED_CODES = frozenset({1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 10
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """A control frame (§5.5). `code` and `reason` are a Close frame's; `code` is None where it carried none."""
+    """A control frame (§5.5). `code` and `reason` are a Close frame's; `code` is None where it carried none.
+
+    Of a pong that is longer than it may be `payload` is the beginning.
+    """
 
     opcode: Opcode
     payload: bytes
@@ -125,7 +133,7 @@ class Scanner:
             if end < start:
                 return NEED_MORE
             length = self._extended_length(view, at + 2, start)
-        if length > self._max_payload and not first & CONTROL_BIT:
+        if length > (MAX_LONG_PONG if first & CONTROL_BIT else self._max_payload):
             raise self._fault(f"a frame of {length} bytes", TooBig)
         if self._from_browser:
             start += 4
@@ -149,7 +157,7 @@ class Scanner:
                 raise self._fault(f"reserved opcode {opcode:#x}")
             if not first & FIN:
                 raise self._fault("a fragmented control frame")
-            if second & ~MASKED > MAX_CONTROL_PAYLOAD:
+            if second & ~MASKED > MAX_CONTROL_PAYLOAD and (self._from_browser or opcode != Opcode.PONG):
                 raise self._fault("a control frame of more than 125 bytes")
         elif opcode > Opcode.BINARY:
             raise self._fault(f"reserved opcode {opcode:#x}")
@@ -182,7 +190,7 @@ class Scanner:
             if self._control is None:
                 out.append(span)
             else:
-                self._gathered += bytes(span)
+                self._gathered += bytes(span[: MAX_CONTROL_PAYLOAD - len(self._gathered)])
         if self._control is not None and not self._left:
             self._end_control(self._control, self._gathered)
         return stop

@@ -34,7 +34,6 @@ async def test_a_websocket_that_falls_silent_before_its_first_ping_is_noticed(to
     assert await told.end("early") <= NOTICED
 
 
-@pytest.mark.xfail(reason="a pong of more than 125 bytes ends the session as 4506, though QEMU sends such pongs")
 async def test_a_pong_with_more_in_it_than_was_pinged_is_a_pong(told: Stories) -> None:
     """QEMU answers a ping with the ping's payload and all else that it has read by then."""
     dials, client = await told.end("lumps")

@@ -19,7 +19,7 @@ from support.websocket import (
 )
 
 from gateway.websocket.frames import Opcode
-from gateway.websocket.scanner import Control, Scanner
+from gateway.websocket.scanner import MAX_LONG_PONG, Control, Scanner
 
 LIMIT = 200_000
 BROWSER, UPSTREAM = True, False
@@ -83,6 +83,16 @@ def test_scanner_takes_control_frames_out(side: bool, cut, payload: bytes) -> No
         scanned = run(side, stream, cut)
         assert scanned.payload == b"ab"
         assert scanned.controls == [Control(Opcode(opcode), payload)]
+
+
+@pytest.mark.parametrize("cut", CUTS)
+@pytest.mark.parametrize("length", [126, 127, 8192, MAX_LONG_PONG])
+def test_scanner_takes_an_upstreams_pong_that_is_too_long(cut, length: int) -> None:
+    """QEMU sends such pongs; who reads them wants to know no more than that it is there."""
+    pong = frame(UPSTREAM, PONG, content(length))
+    scanned = run(UPSTREAM, frame(UPSTREAM, BINARY, b"a") + pong + frame(UPSTREAM, BINARY, b"b"), cut)
+    assert scanned.payload == b"ab"
+    assert scanned.controls == [Control(Opcode.PONG, content(length)[:125])]
 
 
 @pytest.mark.parametrize("side", SIDES)

@@ -21,7 +21,7 @@ from support.websocket import (
 
 from gateway.errors import GatewayError, NotBinary, NotUnderstood, ProtocolViolation, TooBig
 from gateway.websocket.frames import Opcode
-from gateway.websocket.scanner import Scanner
+from gateway.websocket.scanner import MAX_LONG_PONG, Scanner
 
 LIMIT = 200_000
 BROWSER, UPSTREAM = True, False
@@ -80,8 +80,9 @@ def faults(side: bool) -> list[tuple[str, bytes, type[GatewayError]]]:
         ("negative length", b"\x82" + bytes([127 | side << 7]) + b"\x80" + bytes(7) + MASK, ProtocolViolation),
     ]
     for opcode in (PING, PONG, CLOSE):
+        too_long = MAX_LONG_PONG + 1 if opcode == PONG and side == UPSTREAM else 126
         cases += [
-            (f"control frame {opcode} of 126 bytes", frame(side, opcode, bytes(126)), ProtocolViolation),
+            (f"control frame {opcode} of {too_long} bytes", frame(side, opcode, bytes(too_long)), ProtocolViolation),
             (f"control frame {opcode}, length in 16 bits", frame(side, opcode, b"\3\xe8", form=16), ProtocolViolation),
             (f"control frame {opcode}, fragmented", frame(side, opcode, fin=False), ProtocolViolation),
         ]
