@@ -23,6 +23,7 @@ MASKED = 0x80
 LENGTH_16 = 126  # the length follows in 16 bits (§5.2)
 LENGTH_64 = 127  # the length follows in 64 bits
 
+_HEADER_8 = Struct(">BB").pack
 _HEADER_16 = Struct(">BBH").pack
 _HEADER_64 = Struct(">BBQ").pack
 
@@ -46,7 +47,7 @@ def header(opcode: Opcode, length: int, *, fin: bool = True, mask: bytes | None 
     first = FIN | opcode if fin else opcode
     masked = 0 if mask is None else MASKED
     if length < LENGTH_16:
-        head = bytes((first, masked | length))
+        head = _HEADER_8(first, masked | length)
     elif length <= 0xFFFF:
         head = _HEADER_16(first, masked | LENGTH_16, length)
     else:

@@ -28,8 +28,10 @@ CONTROL_BIT = 0x08  # opcodes from 8 up are control frames (§5.5)
 WHOLE_BINARY = FIN | Opcode.BINARY
 BINARY_0 = WHOLE_BINARY << 8  # the first two bytes of an unmasked one, with no payload
 BINARY_16 = BINARY_0 | LENGTH_16
+MASKED_BINARY_0 = BINARY_0 | MASKED
 
 _HEAD_16 = Struct(">HH").unpack_from
+_HEAD_MASKED = Struct(">H4s").unpack_from
 
 # Close codes that may be on the wire (§7.4.1, §7.4.2, and the IANA registry for 1012 to 1014).
 REGISTERED_CODES = frozenset({1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014})
@@ -92,7 +94,7 @@ class Scanner:
         """
         if self.closed:
             return
-        at = self._resume(data, out)
+        at = self._resume(data, out) if self._left or self._head else 0
         end = len(data)
         while at < end and not self.closed:
             if not self._fragmented:
@@ -110,8 +112,6 @@ class Scanner:
         if self._left:
             return self._payload(data, 0, out)
         kept = len(self._head)
-        if not kept:
-            return 0
         head = self._head + bytes(data[: MAX_HEADER - kept])
         start = self._header(memoryview(head), 0)
         if start == NEED_MORE:
@@ -258,11 +258,12 @@ def _masked_run(data: memoryview, at: int, out: list[memoryview | bytes], max_pa
     """Take whole binary messages of 1 to 125 masked bytes (input) that begin at `at`: where the first other begins."""
     end = len(data)
     while end - at >= 6:
-        length = data[at + 1] ^ MASKED
+        kind, mask = _HEAD_MASKED(data, at)
+        length = kind - MASKED_BINARY_0
         start = at + 6
         stop = start + length
-        if data[at] != WHOLE_BINARY or stop > end or not 0 < length < LENGTH_16 or length > max_payload:
+        if not 0 < length < LENGTH_16 or stop > end or length > max_payload:
             break
-        out.append(apply_mask(data[start:stop], bytes(data[at + 2 : start])))
+        out.append(apply_mask(data[start:stop], mask))
         at = stop
     return at
