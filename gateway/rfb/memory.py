@@ -163,9 +163,9 @@ class Memory:
     `inflators` (what its zlib streams were fed), `clipboard_flags` (of the last extended capabilities).
 
     What the client asked for: `formats`, `pixel_format_set` (at least once), `encodings_asked` (None before the first
-    SetEncodings) and `encodings` (what the server was sent of it), `keyboard`, `pointer_event` (the last, as it was
-    sent), `continuous_updates` (the last EnableContinuousUpdates), `desktop_size_asked` (a SetDesktopSize without an
-    answer), `audio`.
+    SetEncodings) and `encodings` (what the server was sent of it), `keyboard`, `pointer_event` (the last, with the
+    buttons that are not masked; the server may have got it without back and forward), `continuous_updates` (the last
+    EnableContinuousUpdates), `desktop_size_asked` (a SetDesktopSize without an answer), `audio`.
 
     About the upstream of the moment: `offered` (capabilities), `fences`; about the way from one to the next: `seam`.
 

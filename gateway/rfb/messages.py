@@ -108,6 +108,9 @@ _FENCE = Struct(">BxxxIB")
 EXTENDED_BUTTONS = 0x80
 """Bit of a PointerEvent's mask that announces a seventh byte (Extended Mouse Buttons)."""
 
+PLAIN_BUTTONS = 0x7F
+"""Of our nine bits for buttons those that any PointerEvent can tell; the others are back and forward."""
+
 
 def framebuffer_update_request(x: int, y: int, width: int, height: int, *, incremental: bool) -> bytes:
     """FramebufferUpdateRequest (RFC 6143 §7.5.3).

@@ -13,6 +13,7 @@ from gateway.errors import ProtocolViolation
 from gateway.rfb.memory import Capability, Memory, Pointer
 from gateway.rfb.messages import (
     FENCE_REQUEST,
+    PLAIN_BUTTONS,
     U16,
     AudioRequest,
     ClientMessage,
@@ -102,20 +103,27 @@ def qemu_key(memory: Memory, message: bytes) -> Sequence[bytes] | None:
 def pointer(memory: Memory, message: bytes) -> Sequence[bytes] | None:
     """RFC 6143 §7.5.5, and rfbproto, Extended Mouse Buttons; a plain one for an upstream that did not offer them."""
     plain = len(message) == _POINTER.size
-    before = memory.pointer_event
-    if before is not None and before[1] & ~message[1]:
-        memory.seam.released.pointer(before[1] & ~message[1], memory.formats.updates)
+    lacking = not plain and _EXTENDED_MOUSE not in memory.offered
+    if lacking or (memory.pointer_event is not None and memory.pointer_event[1]):
+        _note_buttons(memory, Pointer.parse(message).buttons, lacking=lacking)
     if memory.seam.masked.buttons:
         event = Pointer.parse(message)
         buttons = event.buttons & ~memory.seam.masked.hidden_buttons(event.buttons)
         message = (pointer_event if plain else extended_pointer_event)(buttons, event.x, event.y)
-    elif plain or _EXTENDED_MOUSE in memory.offered:
+    elif not lacking:
         memory.pointer_event = message
         return None
-    if not plain and _EXTENDED_MOUSE not in memory.offered:
-        message = pointer_event(*_POINTER.unpack_from(message))
     memory.pointer_event = message
-    return (message,)
+    return (pointer_event(*_POINTER.unpack_from(message)) if lacking else message,)
+
+
+def _note_buttons(memory: Memory, buttons: int, *, lacking: bool) -> None:
+    """What is let go may not arrive. What a server that is `lacking` can't be told stays hidden until it is let go."""
+    before = memory.pointer.buttons if memory.pointer is not None else 0
+    if before & ~buttons:
+        memory.seam.released.pointer(before & ~buttons, memory.formats.updates)
+    if lacking:
+        memory.seam.masked.buttons |= buttons & ~before & ~PLAIN_BUTTONS
 
 
 def continuous_updates(memory: Memory, message: bytes) -> None:

@@ -304,7 +304,9 @@ def test_a_pointer_event_has_seven_bytes_only_after_the_client_was_told() -> Non
     assert receive(plain, six) == six
     told.memory.offered.clear()  # another upstream, without it
     assert receive(told, extended) == pointer_event(4, 1, 2)
-    assert told.memory.pointer == Pointer(4, 1, 2)
+    assert told.memory.pointer == Pointer(0x104, 1, 2), "still down, should this one come to offer it"
+    assert receive(told, extended_pointer_event(0x184, 1, 2)) == pointer_event(4, 1, 2)
+    assert told.memory.pointer == Pointer(0x104, 1, 2), "pressed where no server hears it"
 
 
 # Rights

@@ -84,7 +84,8 @@ class Guest:
                 down, _, keycode = struct.unpack(">xxHII", message)
                 self._key("keycode", keycode, bool(down))
             elif kind == 5:
-                self._point(message[1] & 0x7F)
+                more = message[6] if len(message) == 7 else 0
+                self._point(message[1] & 0x7F | more << 7)
 
     def _check(self, message: bytes) -> None:
         kind: object = message[0]

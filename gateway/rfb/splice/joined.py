@@ -14,7 +14,7 @@ from gateway.rfb.encodings import PIXELS, Encoding
 from gateway.rfb.framing import Released
 from gateway.rfb.held import HeldBudget
 from gateway.rfb.memory import Capability, Memory
-from gateway.rfb.messages import U32, ServerMessage, qemu_key_event
+from gateway.rfb.messages import PLAIN_BUTTONS, U32, ServerMessage, extended_pointer_event, qemu_key_event
 from gateway.rfb.policy import Policy
 from gateway.rfb.server_init import ServerInit
 from gateway.rfb.server_stream import ServerStream
@@ -52,10 +52,11 @@ class JoinedStream(ServerStream):
         super().__init__(memory, budget, policy)
         seam = memory.seam
         self._inside = self._idle = self._between = Inside.SEAM
-        due = {Capability.CONTINUOUS_UPDATES, Capability.QEMU_KEY, Capability.AUDIO}
+        due = {Capability.CONTINUOUS_UPDATES, Capability.QEMU_KEY, Capability.EXTENDED_MOUSE, Capability.AUDIO}
         self._joint = Joint(
             size=(init.width, init.height),
             keys_up=dict(seam.held.keycodes),
+            buttons_owed=seam.held.buttons & ~PLAIN_BUTTONS,
             resets_h264=seam.h264_used,
             due=due - {Capability.AUDIO} if Capability.AUDIO in seam.offered_before else due,
         )
@@ -90,7 +91,7 @@ class JoinedStream(ServerStream):
             ServerStream.receive(self, data, out)
             return
         # What the replay said of keys and buttons came before the requests that these bytes answer.
-        self.memory.seam.held = Held()
+        self.memory.seam.held = Held(buttons=joint.buttons_owed)
         try:
             super().receive(data, joint.parked)
         finally:
@@ -218,6 +219,18 @@ class JoinedStream(ServerStream):
             for keycode, keysym in joint.keys_up.items():
                 if keycode not in down:
                     seam.tell_upstream(Note.KEYS_LIFTED, qemu_key_event(keysym, keycode, down=False))
+        elif capability is Capability.EXTENDED_MOUSE:
+            self._tell_buttons(joint)
+
+    def _tell_buttons(self, joint: Joint) -> None:
+        """Back and forward as they were at the loss, then as they are: see replay for the other buttons."""
+        pointer, owed = self.memory.pointer, joint.buttons_owed
+        joint.buttons_owed = self.memory.seam.held.buttons = 0
+        if pointer is None or not owed:
+            return
+        for buttons in dict.fromkeys((pointer.buttons | owed, pointer.buttons)):
+            event = extended_pointer_event(buttons, pointer.x, pointer.y)
+            self.memory.seam.tell_upstream(Note.REPLAYED, event)
 
     def _look_back(self, joint: Joint) -> None:
         """Close the seam, between two messages, as soon as there is nothing left to look at."""

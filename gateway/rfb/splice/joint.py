@@ -11,7 +11,8 @@ from gateway.rfb.framing import Released
 
 @dataclass(slots=True)
 class Joint:
-    """`size`: the server's. `keys_up`: what to lift by keycode, with keysyms. `resets_h264`: the client's contexts are
+    """`size`: the server's. `keys_up`: what to lift by keycode, with keysyms. `buttons_owed`: back and forward, if they
+    were down at the loss and this server has not been told yet. `resets_h264`: the client's contexts are
     to be reset. `due`: capabilities whose offer makes us send something.
 
     `parked`: released, and not handed on before we know whether it may be; `mark`: where in it an update begins that
@@ -23,6 +24,7 @@ class Joint:
 
     size: tuple[int, int]
     keys_up: dict[int, int]
+    buttons_owed: int
     resets_h264: bool
     due: Collection[int]
     parked: Released = field(default_factory=list)

@@ -5,9 +5,11 @@ Owns the messages and their order. The handshake is over when they are sent; not
 
 from gateway.rfb.memory import Capability, Keyboard, Memory
 from gateway.rfb.messages import (
+    PLAIN_BUTTONS,
     AudioRequest,
     ClientMessage,
     QemuClient,
+    extended_pointer_event,
     framebuffer_update_request,
     key_event,
     pointer_event,
@@ -75,15 +77,17 @@ def _pointer(memory: Memory, server_init: ServerInit) -> list[bytes]:
     """The buttons as they were at the loss, then those of them that still are down.
 
     A server that never saw a press would not release it in the guest. It also makes TigerVNC leave the pointer to the
-    client instead of painting it into the picture.
+    client instead of painting it into the picture. Back and forward wait until this server offers them: see joined.
     """
     pointer = memory.pointer
     if pointer is None:
         return []
     seam = memory.seam
     x, y = min(pointer.x, max(server_init.width - 1, 0)), min(pointer.y, max(server_init.height - 1, 0))
-    memory.pointer_event = pointer_event(pointer.buttons & ~seam.masked.buttons, x, y)
-    return [pointer_event(seam.held.buttons, x, y), memory.pointer_event]
+    buttons = pointer.buttons & ~seam.masked.buttons
+    now = pointer_event(buttons, x, y)
+    memory.pointer_event = now if buttons <= PLAIN_BUTTONS else extended_pointer_event(buttons, x, y)
+    return [pointer_event(seam.held.buttons, x, y), now]
 
 
 def _keys(memory: Memory) -> list[bytes]:

@@ -9,18 +9,20 @@ from support.drawn_streams import ALL, Drawing
 from support.guest import Guest, RefusedError
 from support.rfb_client import messages
 from support.rfb_client.wire import RGB888
-from support.rfb_streams import QEMU_KEY, rectangle, update
+from support.rfb_streams import EXTENDED_MOUSE, QEMU_KEY, rectangle, update
 from support.splicing import Viewer
 
 KEYMAP = {42: 0xFFE1, 29: 0xFFE3, 30: 0x61, 31: 0x73, 56: 0xFFE9}
 BUTTONS = (1, 2, 4)
-OFFER = update(rectangle(QEMU_KEY))
+BACK, FORWARD = 128, 256
+OFFER = update(rectangle(QEMU_KEY), rectangle(EXTENDED_MOUSE))
 
 
 class Person:
     """Fingers on keys and buttons in front of a viewer, and a guest behind it.
 
-    `extended`: the page sends QEMU's key events from the time that it was offered them. `late`: what was pressed while
+    `extended`: the page sends QEMU's key events from the time that it was offered them, and presses back and forward.
+    `late`: what was pressed while
     there was no upstream and is still down. `owed`: buttons that were down at the loss.
     """
 
@@ -69,19 +71,19 @@ class Person:
             self._key(self.dice.choice(sorted(self.down)), down=True)
 
     def point(self) -> None:
-        flipped = self.dice.choice([0, *BUTTONS])
-        if self.away and not self.buttons & flipped:
+        flipped = self.dice.choice([0, *BUTTONS, *((BACK, FORWARD) if self.extended else ())])
+        if (self.away or (flipped >= BACK and not self.guest.offers)) and not self.buttons & flipped:
             self.late_buttons |= flipped & ~self.owed  # those are pressed once more, to be released
         self.buttons ^= flipped
         self.late_buttons &= self.buttons
-        self._send(messages.pointer(self.dice.randrange(40), self.dice.randrange(30), self.buttons))
+        self._point(self.dice.randrange(40), self.dice.randrange(30))
 
     def bell(self) -> None:
         if not self.away:
             self._feed(b"\2")
 
     def offer(self) -> None:
-        self.guest.offers.add((255, 0))
+        self.guest.offers |= {(255, 0), "pointer"}
         self._feed(OFFER)
 
     def lose(self) -> None:
@@ -101,11 +103,16 @@ class Person:
         """Come back, and take all fingers away."""
         if self.away:
             self.rejoin()
+        if self.extended:
+            self.offer()
         self.bell()
         while self.down:
             self.release()
         self.buttons = self.late_buttons = 0
-        self._send(messages.pointer(0, 0, 0))
+        self._point(0, 0)
+
+    def _point(self, x: int, y: int) -> None:
+        self._send((messages.extended_pointer if self.extended else messages.pointer)(x, y, self.buttons))
 
     def _key(self, key: int, *, down: bool) -> None:
         event = (
@@ -181,6 +188,18 @@ def test_control_a_replay_without_key_ups_leaves_one_stuck() -> None:
     person._key(42, down=False)
     person.let_go()
     assert person.guest.keys == {("keysym", 0xFFE1)}
+
+
+def test_control_back_that_is_not_pressed_once_more_is_stuck() -> None:
+    person = Person("qemu", random.Random(1), extended=True)
+    person.buttons = BACK
+    person._point(1, 1)
+    person.lose()
+    person.rejoin()
+    assert person.viewer.server.joint.buttons_owed == BACK
+    person.viewer.server.joint.buttons_owed = 0
+    person.let_go()
+    assert person.guest.buttons == BACK
 
 
 def test_control_a_modifier_pressed_and_released_in_different_forms_is_stuck() -> None:

@@ -4,7 +4,7 @@ import pytest
 from support.drawn_streams import ALL, Drawing, extended_size
 from support.rfb_client import messages
 from support.rfb_client.wire import RGB565, RGB888, PixelFormat
-from support.rfb_streams import AUDIO, QEMU_KEY, TIGHT, TIGHT_PNG, rectangle, update
+from support.rfb_streams import AUDIO, EXTENDED_MOUSE, QEMU_KEY, TIGHT, TIGHT_PNG, rectangle, update
 from support.splicing import Viewer
 
 from gateway.rfb.memory import Memory
@@ -14,7 +14,9 @@ from gateway.rfb.splice.replay import replay
 
 SHIFT, CONTROL, ALT_GR, CAPS_LOCK, A = 0xFFE1, 0xFFE3, 0xFE03, 0xFFE5, 0x61
 ENCODINGS = (*ALL, AUDIO)
+BACK, FORWARD = 128, 256
 OFFERS = update(rectangle(QEMU_KEY), rectangle(AUDIO), extended_size(640, 480))
+OFFERS_MOUSE = update(rectangle(EXTENDED_MOUSE))
 SET_AUDIO = b"\xff\1\0\2\3\2\0\0\xac\x44"
 ENABLE_AUDIO = b"\xff\1\0\0"
 
@@ -93,6 +95,40 @@ def test_buttons_are_pressed_again_so_that_they_can_be_released(before: int, mea
     viewer.send(messages.pointer(3, 4, buttons=before))
     events = spliced(viewer, messages.pointer(5, 6, buttons=meanwhile))[2:4]
     assert events == [messages.pointer(5, 6, buttons=mask) for mask in told]
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "told", "once_offered"),
+    [
+        pytest.param(BACK | 1, (1, 1), (BACK | 1,), id="still down"),
+        pytest.param(0, (1, 0), (BACK, 0), id="released meanwhile"),
+        pytest.param(BACK | FORWARD, (1, 0), (BACK,), id="the other pressed meanwhile"),
+    ],
+)
+def test_back_and_forward_follow_as_soon_as_the_new_server_offers_them(
+    meanwhile: int, told: tuple[int, ...], once_offered: tuple[int, ...]
+) -> None:
+    viewer = watching(OFFERS_MOUSE)
+    viewer.send(messages.extended_pointer(3, 4, buttons=BACK | 1))
+    events = spliced(viewer, messages.extended_pointer(5, 6, buttons=meanwhile))[2:4]
+    assert events == [messages.pointer(5, 6, buttons=mask) for mask in told]
+    before = len(viewer.upstream)
+    viewer.feed(OFFERS_MOUSE)
+    told_now = [messages.extended_pointer(5, 6, buttons=mask) for mask in once_offered]
+    assert bytes(viewer.upstream[before:]) == b"".join(told_now)
+
+
+def test_back_that_was_let_go_before_it_was_offered_again_is_let_go_then() -> None:
+    viewer = watching(OFFERS_MOUSE)
+    viewer.send(messages.extended_pointer(3, 4, buttons=BACK))
+    spliced(viewer)
+    viewer.feed(OFFERS)
+    assert viewer.send(messages.extended_pointer(3, 4)) == messages.pointer(3, 4)
+    spliced(viewer)
+    before = len(viewer.upstream)
+    viewer.feed(OFFERS_MOUSE)
+    told_now = [messages.extended_pointer(3, 4, buttons=mask) for mask in (BACK, 0)]
+    assert bytes(viewer.upstream[before:]) == b"".join(told_now)
 
 
 def test_the_pointer_stays_inside_a_smaller_screen() -> None:

@@ -30,6 +30,11 @@ def pointer(x: int, y: int, buttons: int = 0) -> bytes:
     return struct.pack(">BBHH", ClientMessage.POINTER_EVENT, buttons, x, y)
 
 
+def extended_pointer(x: int, y: int, buttons: int = 0) -> bytes:
+    """With back and forward, the eighth and ninth button (Extended Mouse Buttons)."""
+    return struct.pack(">BBHHB", ClientMessage.POINTER_EVENT, buttons & 0x7F | 0x80, x, y, buttons >> 7)
+
+
 def cut_text(text: str) -> bytes:
     data = text.encode("latin-1")
     return struct.pack(">B3xi", ClientMessage.CLIENT_CUT_TEXT, len(data)) + data
