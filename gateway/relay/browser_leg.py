@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from gateway import errors
 from gateway.errors import BrowserLost, Ending, GatewayError, SessionClosed
 from gateway.relay import sockets
-from gateway.relay.buffer import ReceiveBuffer
+from gateway.relay.buffer import LITTLE, ReceiveBuffer
 from gateway.relay.leg import MAX_PONG_BACKLOG, Leg, Span
 from gateway.websocket import frames
 from gateway.websocket.frames import Opcode
@@ -15,10 +15,6 @@ from gateway.websocket.scanner import Scanner
 
 MAX_PAYLOAD = 1024 * 1024
 """Bytes of one frame from a browser: four times the largest client message that we accept (a paste)."""
-
-TURN = 8 * 1024
-"""Bytes read from one browser before the others have their turn. People send dozens; thousands of small messages at
-2-3 µs each are a flood, and uvloop would read 32 buffers of it in a row: one browser held up all for seconds."""
 
 
 class BrowserLeg(Leg):
@@ -37,18 +33,17 @@ class BrowserLeg(Leg):
         self.notices = False
         self._close_received = False
 
-    def get_buffer(self, sizehint: int) -> memoryview:
-        """Lend as much of the shared buffer as one turn takes."""
-        return super().get_buffer(sizehint)[:TURN]
+    # People send dozens of bytes at a time. Thousands of small messages at 2-3 µs each are a flood, and uvloop would
+    # read 32 buffers of it in a row: one browser held up all for seconds. So each has a little, then the others a turn.
 
-    def buffer_updated(self, nbytes: int) -> None:
-        """Hand on what was read; there may be more, but the other connections come first."""
-        super().buffer_updated(nbytes)
-        if nbytes == TURN:
-            self.yield_turn()
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's signature
+        """Lend as much of the shared buffer as one turn takes."""
+        return self._buffer.little
 
     def received(self, data: memoryview) -> None:
-        """Take the frames of one read apart."""
+        """Take the frames of one read apart; there may be more, but the other connections come first."""
+        if len(data) == LITTLE:
+            self.yield_turn()
         spans: list[Span] = []
         try:
             self._scanner.receive(data, spans)
@@ -65,7 +60,7 @@ class BrowserLeg(Leg):
         controls, self._scanner.controls = self._scanner.controls, []
         for control in controls:
             if control.opcode is Opcode.PING and self.open and self.unsent < MAX_PONG_BACKLOG:
-                self.write([frames.control(Opcode.PONG, control.payload)])
+                self.write(frames.control(Opcode.PONG, control.payload))
             elif control.opcode is Opcode.CLOSE:
                 self._close_received = True
                 if self._closing:
@@ -77,9 +72,9 @@ class BrowserLeg(Leg):
         """Send `spans` as the payload of one binary message (RFC 6455 §5.6), in one write."""
         if self._closing:
             return
-        size = sum(map(len, spans))
+        size = len(spans[0]) if len(spans) == 1 else sum(map(len, spans))
         self.payload_out += size
-        self.write([frames.header(Opcode.BINARY, size), *spans])
+        self.write_views([frames.header(Opcode.BINARY, size), *spans], size)
 
     def notice(self, **fields: str | float) -> None:
         """Tell a page that asked for notices what goes on, as a text message with a JSON object.
@@ -88,12 +83,12 @@ class BrowserLeg(Leg):
         """
         if self.notices and self.open:
             text = json.dumps(fields).encode()
-            self.write([frames.header(Opcode.TEXT, len(text)), text])
+            self.write(frames.header(Opcode.TEXT, len(text)) + text)
 
     def ping(self) -> None:
         """Ask for a sign of life; browsers answer by themselves."""
         if self.open:
-            self.write([frames.control(Opcode.PING, b"")])
+            self.write(frames.control(Opcode.PING, b""))
 
     def close(self, ending: Ending) -> None:
         """End with `ending`'s code and name as the reason; the connection is gone ABORT_AFTER seconds later."""
@@ -104,7 +99,7 @@ class BrowserLeg(Leg):
         if ending.code is None or ending is errors.BROWSER_LOST:
             self.abort()
             return
-        self.write([frames.control(Opcode.CLOSE, frames.close_payload(ending.code, ending.name))])
+        self.write(frames.control(Opcode.CLOSE, frames.close_payload(ending.code, ending.name)))
         if self._close_received:
             self.close_transport()
         else:

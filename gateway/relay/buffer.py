@@ -8,10 +8,17 @@ SIZE = 128 * 1024
 """Bytes asked of one read. 256 KiB costs the same per byte and pins twice the memory (measured)."""
 
 
-class ReceiveBuffer:
-    """A block that every `get_buffer` of the loop returns; `renew` gives up the current one."""
+LITTLE = 8 * 1024
+"""Bytes of one read where the other connections should have their turn soon."""
 
-    __slots__ = ("view",)
+
+class ReceiveBuffer:
+    """A block that every `get_buffer` of the loop returns; `renew` gives up the current one.
+
+    `view`: all of it. `little`: its beginning.
+    """
+
+    __slots__ = ("little", "view")
 
     def __init__(self) -> None:
         self.renew()
@@ -19,3 +26,4 @@ class ReceiveBuffer:
     def renew(self) -> None:
         """Take a fresh block; views of the old one keep it alive for as long as they need."""
         self.view = memoryview(bytearray(SIZE))
+        self.little = self.view[:LITTLE]

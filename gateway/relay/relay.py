@@ -27,10 +27,7 @@ from gateway.rfb.splice.joined import JoinedStream
 
 
 class Relay:
-    """A browser's leg, and the upstream that it is joined to for now, None between two.
-
-    `payload_to_upstream`: bytes sent to all upstreams so far.
-    """
+    """A browser's leg, and the upstream that it is joined to for now, None between two."""
 
     def __init__(self, browser: BrowserLeg, server_init: bytes, budget: HeldBudget, policy: Policy) -> None:
         self.browser = browser
@@ -38,11 +35,16 @@ class Relay:
         self.memory = Memory(server_init)
         self.server_stream: ServerStream | JoinedStream = ServerStream(self.memory, budget, policy)
         self.client_stream = ClientStream(self.memory, policy)
-        self.payload_to_upstream = 0
+        self._payload_before = 0
         self._budget = budget
         self._policy = policy
         self._refreshing: tuple[JoinedStream, Callable[[], object]] | None = None
         self._lost: asyncio.Future[GatewayError] = asyncio.get_running_loop().create_future()
+
+    @property
+    def payload_to_upstream(self) -> int:
+        """Bytes sent to all upstreams so far."""
+        return self._payload_before + (self.upstream.payload_out if self.upstream is not None else 0)
 
     def start(self, upstream: UpstreamLeg, server_init: bytes, *, from_upstream: bytes, from_browser: bytes) -> None:
         """Send ServerInit, relay what came early on either side, and go on from there.
@@ -93,6 +95,7 @@ class Relay:
         """Part from the upstream, if there is one."""
         upstream, self.upstream = self.upstream, None
         if upstream is not None:
+            self._payload_before += upstream.payload_out
             upstream.part()
             upstream.close()
 
@@ -106,9 +109,7 @@ class Relay:
     def send_upstream(self, messages: Sequence[Span]) -> None:
         """Send whole messages of the gateway's own, or of the browser."""
         if messages and self.upstream is not None:
-            before = self.upstream.payload_out
             self.upstream.send(messages)
-            self.payload_to_upstream += self.upstream.payload_out - before
 
     def _attach(self, upstream: UpstreamLeg) -> None:
         self.upstream = upstream

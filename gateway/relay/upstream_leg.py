@@ -1,11 +1,10 @@
 """The leg towards the VNC server: a WebSocket client connection, or plain TCP."""
 
-import os
 import time
 from collections.abc import Callable, Sequence
 
 from gateway.errors import GatewayError, UpstreamLost
-from gateway.relay import sockets
+from gateway.relay import masks, sockets
 from gateway.relay.buffer import ReceiveBuffer
 from gateway.relay.leg import MAX_PONG_BACKLOG, Leg, Span
 from gateway.websocket import frames
@@ -23,8 +22,8 @@ SLOW = 0.005
 small rectangles 1 ms. A server that rings its bell without end takes half a second, and uvloop would read 32 buffers
 of it in a row."""
 
-LITTLE = 8 * 1024
-"""Bytes of the next read after a slow one."""
+QUICK = 1024
+"""Bytes of a read that can't take as long."""
 
 
 class UpstreamLeg(Leg):
@@ -56,15 +55,17 @@ class UpstreamLeg(Leg):
     def start(self) -> None:
         """Begin, once the connection stands (and TLS with it)."""
         if self._opening is not None:
-            self.write([self._opening.request])
+            self.write(self._opening.request)
 
-    def get_buffer(self, sizehint: int) -> memoryview:
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's signature
         """Lend the shared buffer, after a slow read only a little of it."""
-        view = super().get_buffer(sizehint)
-        return view[:LITTLE] if self._slow else view
+        return self._buffer.little if self._slow else self._buffer.view
 
     def buffer_updated(self, nbytes: int) -> None:
         """Hand on what was read; after a slow read the other connections come first."""
+        if nbytes < QUICK:
+            super().buffer_updated(nbytes)
+            return
         started = time.monotonic()
         super().buffer_updated(nbytes)
         self._slow = time.monotonic() - started > SLOW
@@ -104,30 +105,30 @@ class UpstreamLeg(Leg):
                     )
                 )
             elif self.open and self.unsent < MAX_PONG_BACKLOG:
-                self.write([frames.control(Opcode.PONG, control.payload, os.urandom(4))])
+                self.write(frames.control(Opcode.PONG, control.payload, masks.fresh()))
 
     def send(self, messages: Sequence[Span]) -> None:
         """Send whole RFB messages; over WebSocket as one binary message with a fresh mask (RFC 6455 §5.3)."""
-        if not self.open:
+        if self._transport is None or self._closing:
             return
         payload = b"".join(messages)  # a few bytes, nearly always
         self.payload_out += len(payload)
         if self._scanner is None:
-            self.write([payload])
+            self.write(payload)
         else:
-            self.write([frames.masked_message(Opcode.BINARY, payload, os.urandom(4))])
+            self.write(frames.masked_message(Opcode.BINARY, payload, masks.fresh()))
 
     def ping(self) -> None:
         """Ask for a sign of life."""
         if self.open and self._opening is None:
-            self.write([frames.control(Opcode.PING, b"", os.urandom(4))])
+            self.write(frames.control(Opcode.PING, b"", masks.fresh()))
 
     def close(self) -> None:
         """Leave the server: Close frame where there are frames, then the connection."""
         if self._closing or self._transport is None:
             return
         if self._scanner is not None and self._opening is None:
-            self.write([frames.control(Opcode.CLOSE, frames.close_payload(1000), os.urandom(4))])
+            self.write(frames.control(Opcode.CLOSE, frames.close_payload(1000), masks.fresh()))
         self._closing = True
         self._on_end = lambda _: None
         self.resume_reading()
