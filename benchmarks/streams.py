@@ -1,9 +1,15 @@
 """What the servers of the load send: RFB updates made from fixed seeds, so that every round has the same work."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from struct import pack
+
+from support import recordings
+from support.recordings import Chunk
+
+RECORDINGS = Path(__file__).with_name("recordings")
+"""Written by benchmarks.record."""
 
 FULL_HD = (1920, 1080)
 TIGHT, RAW = 7, 0
@@ -16,6 +22,19 @@ def write_all(directory: Path) -> None:
     """Write every stream into `directory`, under its name."""
     for name, make in STREAMS.items():
         (directory / name).write_bytes(make())
+    for name in recordings.names(RECORDINGS):
+        recording = recordings.load(name, RECORDINGS)
+        (directory / name).write_bytes(recording.server)
+        (directory / f"{name}.times").write_bytes(times(recording.chunks))
+
+
+def times(chunks: Sequence[Chunk]) -> bytes:
+    """When how many bytes are due, as the load reads it: pairs of native 32-bit numbers, milliseconds and bytes."""
+    due: dict[int, int] = {}
+    for chunk in chunks:
+        if chunk.from_server:
+            due[chunk.at] = due.get(chunk.at, 0) + chunk.count
+    return b"".join(pack("=II", at, count) for at, count in due.items())
 
 
 def full_hd_raw() -> bytes:

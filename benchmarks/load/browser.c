@@ -22,7 +22,7 @@ struct browser {
     uint8_t hold[HOLD];
     size_t held;
     const stream *expected;
-    size_t at;
+    size_t at, piece; /* in `expected` */
     uint64_t asked_at, next_at, bytes;
     uint32_t pointers;
     bool started;
@@ -37,7 +37,7 @@ static void post(browser *b, int opcode, const void *data, size_t size) {
 
 static void expect(browser *b, const stream *what) {
     b->expected = what;
-    b->at = 0;
+    b->at = b->piece = 0;
 }
 
 static void ask_for_picture(browser *b) {
@@ -49,7 +49,8 @@ static void ask_for_picture(browser *b) {
 static void set_up(browser *b) {
     static const uint8_t setup[] = {
         0, 0, 0, 0, 32, 24, 0, 1, 0, 255, 0, 255, 0, 255, 0, 8, 16, 0, 0, 0, /* SetPixelFormat, as noVNC has it */
-        2, 0, 0, 4, 0, 0, 0, 7, 0, 0, 0, 0, 255, 255, 255, 32, 255, 255, 254, 199, /* Tight, Raw, LastRect, continuous */
+        2, 0, 0, 7, 0, 0, 0, 1, 0, 0, 0, 7, 0, 0, 0, 0, /* CopyRect, Tight, Raw */
+        255, 255, 255, 33, 255, 255, 255, 32, 255, 255, 255, 17, 255, 255, 254, 199, /* size, LastRect, cursor, continuous */
     };
     post(b, BINARY, setup, sizeof setup);
     expect(b, the_plan.offer);
@@ -86,7 +87,7 @@ static void has_picture(browser *b) {
 
 static void complete(browser *b) { /* all that was expected is here */
     the_tally.received += b->expected->size;
-    b->at = 0;
+    b->at = b->piece = 0;
     if (b->kind == FLOW && b->step == OPEN) return; /* and again */
     b->expected = NULL;
     if (b->step == OFFER) {
@@ -102,6 +103,12 @@ static void complete(browser *b) { /* all that was expected is here */
     }
 }
 
+_Noreturn static void differ(const browser *b, const uint8_t *got, const uint8_t *sent) {
+    size_t place = 0;
+    while (got[place] == sent[place]) place++;
+    fail("session %d: byte %zu of %zu is %02x, and %02x was sent", b->number, b->at + place, b->expected->size, got[place], sent[place]);
+}
+
 static void compare(browser *b, const uint8_t *data, size_t size) {
     if (b->kind == FLOW && b->step == OPEN) {
         b->bytes += size;
@@ -109,10 +116,13 @@ static void compare(browser *b, const uint8_t *data, size_t size) {
     }
     while (size) {
         if (!b->expected) fail("session %d got %zu bytes that no server owes it", b->number, size);
-        size_t part = b->expected->size - b->at;
+        const piece *piece = &b->expected->pieces[b->piece];
+        size_t part = piece->until - b->at;
         if (part > size) part = size;
-        if (memcmp(data, b->expected->plain + b->at, part)) fail("session %d got other bytes than were sent", b->number);
+        const uint8_t *sent = b->expected->wire + b->at + piece->ahead;
+        if (memcmp(data, sent, part)) differ(b, data, sent);
         b->at += part;
+        if (b->at == piece->until) b->piece++;
         data += part;
         size -= part;
         if (b->at == b->expected->size) complete(b);
@@ -253,6 +263,8 @@ browser *browser_open(kind kind, int number) {
 
 bool browser_ready(const browser *b) { return b->step == OPEN && !b->expected; }
 
+void browser_mark(browser *b) { b->bytes = 0; }
+
 uint64_t browser_bytes(const browser *b) { return b->bytes; }
 
 void browser_go(browser *b, uint64_t now) {
@@ -268,7 +280,10 @@ static void read_slowly(browser *b, uint64_t now) {
 
 void browser_tick(browser *b, uint64_t now) {
     if (!b->next_at || now < b->next_at || b->c.closing) return;
-    if (b->kind == INPUT) {
+    if (the_tally.stopping && b->kind == FLOW && b->started) { /* what is under way may come now */
+        b->next_at = 0;
+        conn_listen_to(&b->c, true);
+    } else if (b->kind == INPUT) {
         if (b->expected || the_tally.stopping) return; /* late: sent as soon as the last is answered */
         point(b, now);
         b->next_at = the_plan.rate ? b->next_at + (uint64_t)(SECOND / the_plan.rate) : 0;

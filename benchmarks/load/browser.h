@@ -12,5 +12,6 @@ bool browser_ready(const browser *);             /* has its picture, and nothing
 void browser_go(browser *, uint64_t now);        /* begin with what its kind does */
 void browser_tick(browser *, uint64_t now);      /* whatever is due by the clock */
 void browser_expect_splice(browser *, uint64_t); /* its server goes now: the next is a new picture */
-uint64_t browser_bytes(const browser *);         /* of its endless stream */
+void browser_mark(browser *);                    /* count anew from here */
+uint64_t browser_bytes(const browser *);         /* of its endless stream, since the mark */
 extern void (*browser_gone)(browser *);          /* a CHURN session is over, and the pointer with it */

@@ -77,6 +77,7 @@ static void report(const char *event, uint64_t until, double cpu) {
 static void mark(void) {
     marked_at = now_ns();
     marked_cpu = cpu_seconds();
+    for (int i = 0; i < the_plan.sessions && sessions[i]; i++) browser_mark(sessions[i]);
     the_tally.bytes = the_tally.trips = the_tally.opened = the_tally.delay_count = 0;
 }
 

@@ -8,10 +8,16 @@ typedef struct {
     uint32_t until; /* place in `wire` up to which all is due then */
 } moment;
 
+typedef struct { /* RFB's bytes up to `until` lie `ahead` bytes further on in `wire`: so much are the frames' headers */
+    uint32_t until, ahead;
+} piece;
+
 typedef struct {
-    uint8_t *plain, *wire; /* RFB, and the same in frames (plain TCP: the same bytes) */
+    const uint8_t *wire; /* RFB in frames; plain TCP: as it is */
     size_t size, wire_size;
-    int wire_file; /* `wire` as a file in memory */
+    int wire_file; /* the same memory as a file: what is sent and what is compared share a cache */
+    piece *pieces;
+    size_t piece_count;
     moment *moments; /* NULL: as fast as it goes */
     size_t count;
 } stream;

@@ -68,8 +68,8 @@ class Recording:
             decoder.feed(self.server[start:end])
         return decoder
 
-    def save(self) -> Path:
-        """Write it among the recordings; returns the file."""
+    def save(self, directory: Path = DIRECTORY) -> Path:
+        """Write it among the recordings of `directory`; returns the file."""
         height, width = self.picture.shape[:2]
         parts = (self.server_init, self.client, self.server, self.picture.tobytes())
         head = {
@@ -79,22 +79,22 @@ class Recording:
             "chunks": [[chunk.at, chunk.from_server, chunk.count] for chunk in self.chunks],
             "exact": self.exact,
         }
-        path = DIRECTORY / f"{self.name}{_SUFFIX}"
+        path = directory / f"{self.name}{_SUFFIX}"
         path.write_bytes(
             lzma.compress(json.dumps(head).encode() + b"\n" + b"".join(parts), preset=9 | lzma.PRESET_EXTREME)
         )
         return path
 
 
-def names() -> list[str]:
+def names(directory: Path = DIRECTORY) -> list[str]:
     """All recordings, sorted."""
-    return sorted(path.name.removesuffix(_SUFFIX) for path in DIRECTORY.glob(f"*{_SUFFIX}"))
+    return sorted(path.name.removesuffix(_SUFFIX) for path in directory.glob(f"*{_SUFFIX}"))
 
 
 @cache
-def load(name: str) -> Recording:
+def load(name: str, directory: Path = DIRECTORY) -> Recording:
     """Read one recording; FileNotFoundError if there is none of that name."""
-    line, _, body = lzma.decompress((DIRECTORY / f"{name}{_SUFFIX}").read_bytes()).partition(b"\n")
+    line, _, body = lzma.decompress((directory / f"{name}{_SUFFIX}").read_bytes()).partition(b"\n")
     head = json.loads(line)
     parts, at = {}, 0
     for part in _PARTS:
