@@ -22,6 +22,8 @@ from support.rfb_streams import (
     ZLIB,
     ZRLE,
 )
+from support.seams import Comparison, taken_apart
+from support.seams import Stream as Sent
 from support.splicing import Viewer, shown
 
 from gateway.rfb.inflators import Inflator, Stream
@@ -207,19 +209,20 @@ def test_what_was_done_can_be_printed() -> None:
     first, second = drawing(40, 30, 1, (ZRLE,)), drawing(60, 40, 2, (ZRLE,))
     viewer = view(first)
     cut = cut_inside_a_rectangle(viewer, first)
-    got = len(viewer.browser)
-    held = viewer.server.held
     viewer.lose()
     viewer.join(second.server_init)
     viewer.feed(bytes(second.data))
+    servers = [taken_apart(bytes(first.data[:cut]), (40, 30)), taken_apart(bytes(second.data), (60, 40))]
+    comparison = Comparison(Sent(bytes(viewer.browser), viewer.decoder))
+    comparison.connection(servers[0], lost=True)
+    comparison.connection(servers[1], lost=False)
+    comparison.check_sums(servers)
     report = viewer.memory.seam.report
-    print(report)
-    assert got + held == cut
-    assert report.octets[Note.UNFINISHED] == held
-    added = sum(report.octets[note] for note in (Note.LAST_RECT, Note.SIZE))
-    dropped = report.octets[Note.ZLIB_HEADER]
-    assert abs(len(viewer.browser) - got - len(second.data) - added + dropped) <= report.times[Note.ZLIB_HEADER]
+    print(report, *comparison.edits, sep="\n")
     assert set(report.times) == {Note.UNFINISHED, Note.LAST_RECT, Note.SIZE, Note.ZLIB_HEADER, Note.REPLAYED}
+    for edit in comparison.edits:
+        assert report.times[Note(edit.kind)] == edit.times == 1
+        assert report.octets[Note(edit.kind)] == abs(edit.added - edit.dropped)
 
 
 def test_jpeg_of_the_new_server_brings_its_own_tables() -> None:

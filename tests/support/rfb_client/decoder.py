@@ -35,12 +35,14 @@ class Message:
 class Decoder:
     """Feed it a server's bytes in pieces of any size.
 
-    `messages` are the finished ones, `framebuffer` the picture so far, `desktop` what else was told. `position` is
-    the number of bytes understood: at the end of a whole stream it equals the stream's length, and `idle` holds.
+    `messages` are the finished ones, `unfinished` the one that was begun, with the rectangles that are whole;
+    `framebuffer` the picture so far, `desktop` what else was told. `position` is the number of bytes understood: at
+    the end of a whole stream it equals the stream's length, and `idle` holds.
     """
 
     def __init__(self, width: int, height: int, pixel_format: PixelFormat) -> None:
         self.messages: list[Message] = []
+        self.unfinished: Message | None = None
         self.desktop = Desktop()
         self.position = 0
         self._canvas = Canvas(Framebuffer(width, height), Palette(pixel_format))
@@ -85,13 +87,14 @@ class Decoder:
             code = (yield 1)[0]
             if code not in list(ServerMessage):
                 raise DecodeError(f"server message of type {code} at {start}")
-            message = Message(ServerMessage(code), start)
+            message = self.unfinished = Message(ServerMessage(code), start)
             if message.kind is ServerMessage.FRAMEBUFFER_UPDATE:
                 yield from self._update(message)
             else:
                 message.body = yield from self._body(message.kind)
             message.end = self._boundary = self.position
             self.messages.append(message)
+            self.unfinished = None
 
     def _update(self, message: Message) -> Steps:
         _, count = struct.unpack(">BH", (yield 3))
