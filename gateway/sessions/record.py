@@ -3,7 +3,7 @@
 The line is written when the picture is whole again, or when the next loss or the end of the session comes first.
 """
 
-import asyncio
+import time
 from typing import Any
 
 from gateway.errors import UpstreamLost
@@ -13,10 +13,10 @@ from gateway.telemetry.metrics import Metrics
 
 
 class SpliceRecord:
-    """One splice from its loss on. `log(event, **fields)` gets the line."""
+    """One splice from its loss on, which is now. `log(event, **fields)` gets the line."""
 
-    def __init__(self, error: UpstreamLost, lost_at: float, metrics: Metrics, log: Any) -> None:  # noqa: ANN401 - structlog's
-        self._lost_at = lost_at
+    def __init__(self, error: UpstreamLost, metrics: Metrics, log: Any) -> None:  # noqa: ANN401 - structlog's
+        self._lost_at = time.monotonic()  # as the phases: a loop's own time stands still while it is busy
         self._metrics = metrics
         self._log = log
         self._fields: dict[str, Any] = {"cause": str(error)}
@@ -32,12 +32,12 @@ class SpliceRecord:
             "locate_ms": _ms(reached.locate_s),
             "dial_ms": _ms(reached.dial_s),
             "handshake_ms": _ms(reached.handshake_s),
-            "gap_ms": _ms(_now() - self._lost_at),
+            "gap_ms": _ms(time.monotonic() - self._lost_at),
         }
 
     def refreshed(self) -> None:
         """The picture is whole again."""
-        seconds = _now() - self._lost_at
+        seconds = time.monotonic() - self._lost_at
         self._metrics.splice_seconds.observe(seconds)
         self._fields["refreshed_ms"] = _ms(seconds)
         self.tell()
@@ -48,10 +48,6 @@ class SpliceRecord:
         if report is not None:
             changes = {kind.value: times for kind, times in report.times.items()}
             self._log("session.spliced", **self._fields, changes=changes)
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()
 
 
 def _ms(seconds: float) -> float:

@@ -132,7 +132,7 @@ class Session:
         idle = self.watch is not None and self.watch.lost(lost_at, closed=error.closed)
         if self._record is not None:
             self._record.tell()
-        record = self._record = SpliceRecord(error, lost_at, self._shared.metrics, self._log.info)
+        record = self._record = SpliceRecord(error, self._shared.metrics, self._log.info)
         outcome: Outcome = "failed"
         try:
             relay.lose(abrupt=not error.closed)
