@@ -1,6 +1,7 @@
 """`vnc-gateway serve` and `check --resolve`."""
 
 import asyncio
+import gc
 import signal
 
 import structlog
@@ -8,6 +9,11 @@ import structlog
 from gateway.app.wiring import providing, running
 from gateway.config.settings import Settings
 from gateway.errors import ConfigurationError
+
+
+GARBAGE = 20_000
+"""Objects made and not freed until the collector looks for cycles. A session has about 500 and no cycle that matters;
+with Python's 700 opening a session costs an eighth more (measured)."""
 
 
 async def serve(settings: Settings) -> None:
@@ -20,6 +26,9 @@ async def serve(settings: Settings) -> None:
             admin=f"{settings.admin.host}:{gateway.admin_port}",
             providers=sorted(settings.providers),
         )
+        gc.collect()
+        gc.freeze()  # what is here now stays; there is no need to look through it again and again
+        gc.set_threshold(GARBAGE, 10, 10)
         await stopped()
         log.info("gateway.stopping", sessions=len(gateway.registry))
 
