@@ -10,7 +10,6 @@ from gateway.app.wiring import providing, running
 from gateway.config.settings import Settings
 from gateway.errors import ConfigurationError
 
-
 GARBAGE = 20_000
 """Objects made and not freed until the collector looks for cycles. A session has about 500 and no cycle that matters;
 with Python's 700 opening a session costs an eighth more (measured)."""
