@@ -27,14 +27,14 @@ class IdleLimits:
 
     def cut(self, host: str, idle: float, now: float) -> bool:
         """`host` closed a connection `idle` seconds after the last input; True if that is its limit, it seems."""
-        before, at = self._seen.get(host, (0.0, now))
+        seen = self._seen.get(host)
         if len(self._seen) >= MAX_HOSTS:
             self._seen.clear()
             self._known.clear()
-        if host in self._seen and now - at < APART * idle:
+        if seen is not None and now - seen[1] < APART * idle:
             return host in self._known
         self._seen[host] = idle, now
-        alike = abs(before - idle) <= max(NEAR_S, NEAR * idle)
+        alike = seen is not None and abs(seen[0] - idle) <= max(NEAR_S, NEAR * idle)
         if alike:
             self._known.add(host)
         return alike

@@ -13,6 +13,12 @@ def test_two_cuts_after_about_the_same_time_are_a_limit():
     assert not limits.needs_input("b")
 
 
+def test_one_cut_is_no_limit_however_short_it_took():
+    limits = IdleLimits()
+    assert not limits.cut("a", 1.0, now=1000)
+    assert limits.cut("a", 1.1, now=1002)
+
+
 def test_cuts_after_different_times_are_none():
     limits = IdleLimits()
     for number, idle in enumerate((60, 120, 300, 200, 90)):

@@ -6,8 +6,11 @@ import struct
 from typing import Any
 
 import pytest
+import structlog
 from support.inprocess import Site, ending, read, rfb_handshake, site
 from support.scripted_server import Connection, ScriptedServer, idle
+
+from gateway.sessions import registry
 
 BELL = b"\x02"
 KEY_A = b"\x04\x01\x00\x00\x00\x00\x00\x61"
@@ -53,6 +56,47 @@ async def test_the_browser_sees_one_stream_over_many_upstreams(reset: bool):
         assert await running.metric("vnc_gateway_splices_total", outcome="done") == 3
         assert await running.metric("vnc_gateway_sessions") == 1
         await ws.close()
+
+
+async def test_each_dial_is_counted_with_what_is_left_of_the_budget():
+    mortal = Mortal(3)
+    async with (
+        mortal.server.running() as server,
+        site({"vm": server.url}, reconnect={"window": 20, "per_minute": 5}) as running,
+    ):
+        ws = await running.dial()
+        await rfb_handshake(ws)
+        assert await read(ws, 4) == BELL * 4
+        assert await running.metric("vnc_gateway_budget_left_count") == 4
+        assert await running.metric("vnc_gateway_budget_left_sum") == 4 + 3 + 2 + 1
+        assert await running.metric("vnc_gateway_address_age_seconds_count") == 4
+        assert await running.metric("vnc_gateway_address_age_seconds_sum") < 4
+        assert await running.metric("vnc_gateway_idle_cuts_survived_total") == 0
+        await ws.close()
+
+
+async def test_a_second_cut_after_the_same_silence_is_a_survived_idle_limit(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(registry, "TICK", 0.02)
+
+    async def cut_when_idle(connection: Connection) -> None:
+        await connection.handshake()
+        if server.connections <= 3:
+            await asyncio.sleep(0.6)
+            return
+        await connection.send(BELL)
+        await connection.reader.read()
+
+    server = ScriptedServer(cut_when_idle)
+    keepalive = {"upstream_after": 0.5, "method": "off"}
+    with structlog.testing.capture_logs() as lines:
+        async with server.running(), site({"vm": server.url}, keepalive=keepalive, reconnect={"window": 20}) as running:
+            ws = await running.dial()
+            await rfb_handshake(ws)
+            assert await read(ws, 1) == BELL
+            assert await running.metric("vnc_gateway_splices_total", outcome="done") == 3
+            assert await running.metric("vnc_gateway_idle_cuts_survived_total") == 2
+            await ws.close()
+    assert [line["after_idle"] for line in lines if line["event"] == "session.spliced"] == [False, True, True]
 
 
 async def test_when_the_window_is_over_the_browser_is_told():
