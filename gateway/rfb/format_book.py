@@ -88,3 +88,8 @@ class FormatBook:
         if not self._until_end:
             self.current = line
         return self.current
+
+    @property
+    def steady(self) -> bool:
+        """Whether updates may begin unseen: nothing is requested that they answer, and none changes the format."""
+        return not self._requests and (self._until_end or self.current is self.asked)

@@ -41,7 +41,10 @@ class Framing:
         """
         if not isinstance(data, memoryview):
             data = memoryview(data)
-        at = self._join(data, out) if self._tail else 0
+        at = 0
+        if self._tail:
+            at = self._join(data, out)
+            self._joined()
         limit = len(data)
         if at < limit:
             at = self._scan(data, at, limit, out)
@@ -55,6 +58,9 @@ class Framing:
         When the unit there is not all here, `_need` says how many bytes it has at least, and the return value is its
         begin. Called with at < limit. Without `_need`, either the return value or the state goes forward.
         """
+
+    def _joined(self) -> None:
+        """The tail was given what it needed, as far as that is here."""
 
     def _scan(self, view: memoryview, at: int, until: int, out: Released) -> int:
         """Release the units that begin before `until`; return where the first one begins that is not taken."""

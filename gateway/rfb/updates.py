@@ -96,11 +96,9 @@ class UpdateFraming(Framing):
         self._tiles = None
         return held
 
-    def _join(self, data: memoryview, out: Released) -> int:
-        at = super()._join(data, out)
+    def _joined(self) -> None:
         if self.budget.reserved != self._need:  # what it was for is whole
             self.budget.release()
-        return at
 
     @abstractmethod
     def _message(self, view: memoryview, at: int, limit: int, out: Released) -> int:
@@ -253,8 +251,11 @@ class UpdateFraming(Framing):
         return self._measured(view, at, limit, encoding)
 
     def _tight_run(self, view: memoryview, at: int, limit: int) -> int:
-        streams, left, tpixel = self._streams, self._rectangles_left, self._format.tpixel
-        at, left, length = tight.run(view, at, limit, left, tpixel, streams.plain, streams.ends)
+        memory, streams, left, tpixel = self.memory, self._streams, self._rectangles_left, self._format.tpixel
+        # Where nothing is to be done between two updates, a run goes on into the next.
+        across = self._idle is _MESSAGE and not memory.seam.to_browser and memory.formats.steady
+        at, left, length, updates = tight.run(view, at, limit, left, tpixel, streams.plain, streams.ends, across=across)
+        memory.formats.updates += updates
         streams.settle(view)
         self._rectangles_done(at, left)
         if length:

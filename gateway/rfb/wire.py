@@ -1,0 +1,16 @@
+"""The numbers that the hottest loops read, each group with one call.
+
+Owns nothing but layouts. The compiled framing reads the same bytes without making objects of them: wire.pxd.
+Raises struct.error beyond the view's end.
+"""
+
+from struct import Struct
+
+tight_head = Struct(">HHiBBBB").unpack_from
+"""(view, at) -> width, height, encoding, and the four bytes after a rectangle's header."""
+
+three_bytes = Struct("BBB").unpack_from
+"""(view, at) -> three bytes: a Tight length at its longest."""
+
+update_head = Struct(">BxH").unpack_from
+"""(view, at) -> type of message, count of rectangles."""
