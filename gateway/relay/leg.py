@@ -64,6 +64,10 @@ class Leg(asyncio.BufferedProtocol):
         """Bytes that the transport still holds for the peer."""
         return self._transport.get_write_buffer_size() if self._transport else 0
 
+    def kernel_queue(self) -> tuple[int, int]:
+        """Bytes of the leg that the kernel has not sent, and those that are on their way; asking costs a little."""
+        return sockets.queued(self._transport) if self._transport else (0, 0)
+
     @property
     def open(self) -> bool:
         """True while messages may still be sent."""

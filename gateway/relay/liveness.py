@@ -1,7 +1,8 @@
 """Is a leg alive? Decided from byte counts and the time alone, so that it can be tested without a socket.
 
 Any byte received and any progress of the write buffer is life. The clock stands still while flow
-control keeps us from reading the leg; a queue that the peer drains, however slowly, is no silence.
+control keeps us from reading the leg; a queue that the peer drains, however slowly, is no silence. Part of that queue
+is the kernel's: 256 KB in front of a ping are half a minute of a 64 kbit/s line.
 """
 
 from dataclasses import dataclass
@@ -39,6 +40,8 @@ class Liveness:
     _took: float = 0.0
     _pinged: float = 0.0
     _asked: float | None = None
+    _asked_at_byte: int = 0
+    _acknowledged: int = 0
 
     def __post_init__(self) -> None:
         self._took = self._pinged = self.now
@@ -48,12 +51,21 @@ class Liveness:
         """True when no ping is waiting for a sign of life."""
         return self._asked is None
 
-    def check(self, now: float, *, received: int, sent: int, unsent: int, reading: bool) -> Verdict:
+    @property
+    def needs_kernel(self) -> bool:
+        """True when the next verdict may depend on what the kernel holds: asking it has its price."""
+        return self._asked is not None or self._waiting
+
+    def check(self, now: float, *, received: int, sent: int, unsent: int, reading: bool, in_flight: int = 0) -> Verdict:
         """Look at the leg's counters; call about once a second.
 
-        `received`, `sent`: bytes so far; `unsent`: those of `sent` that still wait for the peer.
+        `received`, `sent`: bytes so far; `unsent`: those of `sent` that still wait for the peer to take them;
+        `in_flight`: those that are on their way to it. What the kernel holds counts if `needs_kernel`.
         """
-        drained = sent - unsent
+        drained, acknowledged = sent - unsent, sent - unsent - in_flight
+        if self._asked is not None and self._acknowledged < min(acknowledged, self._asked_at_byte):
+            self._asked = now  # the ping was not there yet
+        self._acknowledged = acknowledged
         # Only of what had to wait: the kernel takes a ping even if nobody is there.
         moved = self._waiting and drained > self._drained
         if received != self._received or moved or unsent or not reading:
@@ -69,5 +81,5 @@ class Liveness:
             return Verdict.ALIVE
         self._pinged = now
         if self._asked is None and reading:
-            self._asked = now
+            self._asked, self._asked_at_byte = now, sent
         return Verdict.PING

@@ -1,7 +1,10 @@
 """Socket options of the legs, each with its reason. Options that the platform lacks are left out."""
 
 import asyncio
+import fcntl
 import socket
+import sys
+from struct import Struct
 
 NOTSENT_LOWAT = 128 * 1024
 """Unsent bytes in the kernel above which a browser socket is not writable: without it a ping waits behind
@@ -9,6 +12,12 @@ NOTSENT_LOWAT = 128 * 1024
 
 USER_TIMEOUT_MS = 20_000
 """Unacknowledged data for this long means a vanished peer, where no WebSocket ping can ask."""
+
+
+_SIOCOUTQ, _SIOCOUTQNSD = 0x5411, 0x894B
+"""Linux, tcp(7) and sockios.h: bytes not acknowledged, and those of them not even sent."""
+
+_INT = Struct("i")
 
 
 def tune(transport: asyncio.Transport) -> None:
@@ -28,6 +37,24 @@ def detect_loss(transport: asyncio.Transport) -> None:
     _set(transport, socket.IPPROTO_TCP, "TCP_KEEPINTVL", 5)
     _set(transport, socket.IPPROTO_TCP, "TCP_KEEPCNT", 2)
     _set(transport, socket.IPPROTO_TCP, "TCP_USER_TIMEOUT", USER_TIMEOUT_MS)
+
+
+def queued(transport: asyncio.Transport) -> tuple[int, int]:
+    """Bytes that the kernel still has to send, and those that it has sent and nobody has acknowledged yet.
+
+    Two system calls. (0, 0) where the platform can't tell.
+    """
+    sock = transport.get_extra_info("socket")
+    if sock is None or not sys.platform.startswith("linux"):
+        return 0, 0
+    try:
+        unacknowledged, unsent = (
+            _INT.unpack(fcntl.ioctl(sock.fileno(), request, bytes(_INT.size)))[0]
+            for request in (_SIOCOUTQ, _SIOCOUTQNSD)
+        )
+    except OSError:
+        return 0, 0
+    return unsent, unacknowledged - unsent
 
 
 def _set(transport: asyncio.Transport, level: int, option: str, value: int) -> None:

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from gateway.errors import BrowserLost, DurationOver, GatewayError, HumanIdle, UpstreamLost
+from gateway.relay.leg import Leg
 from gateway.relay.liveness import Liveness, Verdict
 from gateway.relay.relay import Relay
 from gateway.sessions.keepalive import UpstreamKeepalive
@@ -76,9 +77,7 @@ class Watch:
 
     def _check_browser(self, now: float) -> None:
         leg = self._relay.browser
-        verdict = self._browser.check(
-            now, received=leg.bytes_in, sent=leg.bytes_out, unsent=leg.unsent, reading=leg.reading
-        )
+        verdict = _look(self._browser, leg, now)
         if verdict is Verdict.PING:
             leg.ping()
         elif verdict is Verdict.SILENT:
@@ -93,9 +92,7 @@ class Watch:
         if leg.pongs_in:
             self._shared.ponging.add(self._host)
         self._upstream.judged = self._host in self._shared.ponging
-        verdict = self._upstream.check(
-            now, received=leg.bytes_in, sent=leg.bytes_out, unsent=leg.unsent, reading=leg.reading
-        )
+        verdict = _look(self._upstream, leg, now)
         if verdict is Verdict.PING:
             leg.ping()
         elif verdict is Verdict.SILENT:
@@ -112,3 +109,15 @@ class Watch:
             self._end(HumanIdle(f"no key or pointer for {limits.human_idle:g} s"))
         if now - self._opened_at >= limits.duration:
             self._end(DurationOver(f"open for {limits.duration:g} s"))
+
+
+def _look(clock: Liveness, leg: Leg, now: float) -> Verdict:
+    unsent, in_flight = leg.kernel_queue() if clock.needs_kernel else (0, 0)
+    return clock.check(
+        now,
+        received=leg.bytes_in,
+        sent=leg.bytes_out,
+        unsent=leg.unsent + unsent,
+        reading=leg.reading,
+        in_flight=in_flight,
+    )

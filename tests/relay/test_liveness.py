@@ -10,12 +10,17 @@ class Peer:
 
     def __init__(self, *, judged: bool = True) -> None:
         self.liveness = Liveness(ping_every=20, timeout=20, now=0.0, judged=judged)
-        self.received = self.sent = self.unsent = 0
+        self.received = self.sent = self.unsent = self.in_flight = 0
         self.reading = True
 
     def at(self, now: float) -> Verdict:
         verdict = self.liveness.check(
-            now, received=self.received, sent=self.sent, unsent=self.unsent, reading=self.reading
+            now,
+            received=self.received,
+            sent=self.sent,
+            unsent=self.unsent,
+            reading=self.reading,
+            in_flight=self.in_flight,
         )
         self.sent += 2 if verdict is Verdict.PING else 0  # which the kernel takes at once
         return verdict
@@ -86,3 +91,45 @@ def test_the_stall_clock_starts_when_something_waits():
     peer.at(1000)
     peer.sent = peer.unsent = 5
     assert peer.at(1001) is Verdict.ALIVE
+
+
+def test_a_ping_behind_what_is_on_its_way_waits_for_it():
+    peer = Peer()
+    peer.sent, peer.in_flight = 1000, 1000
+    assert peer.at(20) is Verdict.PING
+    for now in range(21, 60):
+        peer.in_flight = 1002 - 20 * (now - 20)
+        assert peer.at(now) in (Verdict.ALIVE, Verdict.PING)
+    peer.in_flight = 0
+    assert peer.at(60) is Verdict.PING
+    assert peer.at(79) is Verdict.ALIVE
+    assert peer.at(80) is Verdict.SILENT
+
+
+def test_a_line_on_which_nothing_arrives_is_silent():
+    peer = Peer()
+    peer.sent, peer.in_flight = 1000, 1000
+    assert peer.at(20) is Verdict.PING
+    peer.in_flight = 1002
+    assert peer.at(39) is Verdict.ALIVE
+    assert peer.at(40) is Verdict.SILENT
+
+
+def test_that_the_ping_itself_arrived_is_no_sign_of_life():
+    peer = Peer()
+    assert peer.at(20) is Verdict.PING
+    peer.in_flight = 2
+    assert peer.at(30) is Verdict.ALIVE
+    peer.in_flight = 0
+    assert peer.at(31) is Verdict.ALIVE
+    assert peer.at(40) is Verdict.SILENT
+
+
+def test_the_kernel_is_asked_only_while_something_waits():
+    peer = Peer()
+    assert not peer.liveness.needs_kernel
+    assert peer.at(20) is Verdict.PING
+    assert peer.liveness.needs_kernel
+    peer.received += 1
+    peer.at(21)
+    assert not peer.liveness.needs_kernel
