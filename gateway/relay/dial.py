@@ -10,6 +10,7 @@ from gateway.errors import UpstreamUnreachable
 from gateway.providers.target import Target
 from gateway.relay.buffer import ReceiveBuffer
 from gateway.relay.opening import UpstreamOpening
+from gateway.relay.tls import Tls
 from gateway.relay.tunnel import open_tunnel
 from gateway.relay.upstream_leg import UpstreamLeg
 from gateway.websocket.handshake import Dial
@@ -19,6 +20,9 @@ DIAL_TIMEOUT = 10.0
 
 HAPPY_EYEBALLS_DELAY = 0.25
 """Seconds before the next address of a name is tried beside the first (RFC 8305 §5)."""
+
+HANDSHAKE_READ = 16 * 1024
+"""Bytes of one read in TLS's handshake: a server's whole flight, certificates included."""
 
 
 async def dial(target: Target, buffer: ReceiveBuffer) -> UpstreamOpening:
@@ -67,18 +71,38 @@ async def _connect(target: Target, buffer: ReceiveBuffer) -> UpstreamOpening:
             origin=target.origin,
             subprotocols=target.subprotocols,
         )
-    leg = UpstreamLeg(buffer, handshake)
-    opening = UpstreamOpening(leg)
     sock = await _socket(target)
     try:
-        await loop.create_connection(
-            lambda: leg, sock=sock, ssl=target.tls, server_hostname=target.host if target.tls else None
-        )
+        tls = await _secured(sock, target.tls, target.host, buffer) if target.tls else None
+        leg = UpstreamLeg(buffer, handshake, tls)
+        opening = UpstreamOpening(leg)
+        await loop.create_connection(lambda: leg, sock=sock)
     except BaseException:
         sock.close()
         raise
     leg.watch_loss()
     return opening
+
+
+async def _secured(sock: socket.socket, context: ssl.SSLContext, host: str, buffer: ReceiveBuffer) -> Tls:
+    """TLS on a connected socket, its handshake done. Raises ssl.SSLError, OSError."""
+    loop = asyncio.get_running_loop()
+    tls = Tls(context, buffer, host=host)
+    data = b""
+    while not tls.secured:
+        early = tls.receive(data, buffer.view)
+        reply = tls.to_send()
+        if reply:
+            await loop.sock_sendall(sock, reply)
+        if tls.fault is not None:
+            raise tls.fault
+        if early or tls.ended:  # it has not been asked for anything
+            raise UpstreamUnreachable(f"{host} did not wait for the WebSocket's request")
+        if not tls.secured:
+            data = await loop.sock_recv(sock, HANDSHAKE_READ)
+            if not data:
+                raise ConnectionResetError("closed in TLS's handshake")
+    return tls
 
 
 async def _socket(target: Target) -> socket.socket:

@@ -5,6 +5,7 @@ callbacks: whatever goes wrong becomes the one report of its end.
 """
 
 import asyncio
+import ssl
 import time
 from collections.abc import Callable, Sequence
 from typing import cast
@@ -12,14 +13,15 @@ from typing import cast
 from gateway.errors import GatewayError, internal
 from gateway.relay import sockets
 from gateway.relay.buffer import ReceiveBuffer
+from gateway.relay.tls import Tls
 
 Span = bytes | memoryview
 
-TLS_WRITE_LIMIT = 64 * 1024
-"""High-water mark of TLS transports; at 0, as plain ones have it, TLS does not move a byte (measured)."""
-
 COPIED = 4 * 1024
 """Bytes below which views are joined: one buffer is written in 2 µs less than two (measured)."""
+
+TLS_WRITE_LIMIT = 64 * 1024
+"""High-water mark of uvloop's own TLS transports; at 0, as plain ones have it, they do not move a byte (measured)."""
 
 MAX_PONG_BACKLOG = 64 * 1024
 """Unsent bytes above which pings are not answered: a peer that only asks and never reads gets no queue."""
@@ -36,12 +38,14 @@ class Leg(asyncio.BufferedProtocol):
 
     Whoever asked by `report_end` is told once, with the reason, when the leg is of no more use.
     `peer` is paused while this leg cannot write, and resumed when it can.
+    `tls`: what encrypts this connection, its handshake done; None where nothing does.
     """
 
-    def __init__(self, buffer: ReceiveBuffer) -> None:
+    def __init__(self, buffer: ReceiveBuffer, tls: Tls | None = None) -> None:
         self._buffer = buffer
         self._transport: asyncio.Transport | None = None
-        self._tls = False
+        self._tls = tls
+        self._joins = tls is not None
         self._abort: asyncio.TimerHandle | None = None
         self._ended: GatewayError | None = None
         self._closing = False
@@ -78,10 +82,10 @@ class Leg(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the transport and set it up to write at once."""
         self._transport = transport = cast(asyncio.Transport, transport)  # uvloop's are no subclass
-        self._tls = transport.get_extra_info("sslcontext") is not None
-        # Plain legs write at once: uvloop sends immediately when its high-water mark is 0, and keeps
-        # references to what the kernel did not take, never copies.
-        transport.set_write_buffer_limits(TLS_WRITE_LIMIT if self._tls else 0)
+        # uvloop sends immediately when its high-water mark is 0, and keeps references to what the kernel did not
+        # take, never copies.
+        self._joins = self._tls is not None or transport.get_extra_info("sslcontext") is not None
+        transport.set_write_buffer_limits(0 if self._tls is not None or not self._joins else TLS_WRITE_LIMIT)
         sockets.tune(transport)
 
     def get_buffer(self, sizehint: int) -> memoryview:
@@ -94,11 +98,32 @@ class Leg(asyncio.BufferedProtocol):
         if self._ended is not None and not self._closing:
             return
         try:
-            self.received(self._buffer.view[:nbytes])
+            if self._tls is None:
+                self.received(self._buffer.view[:nbytes])
+            else:
+                self._received_sealed(self._tls, self._buffer.view, nbytes)
         except GatewayError as error:
             self.end(error)
         except Exception as error:  # a callback must not raise: the loop would only log it
             self.end(internal(error))
+
+    def _received_sealed(self, tls: Tls, view: memoryview, nbytes: int) -> None:
+        """Decrypt a read in place and hand it on, then look at what else it did to the connection."""
+        size = tls.receive(view[:nbytes], view)
+        reply = tls.to_send()
+        if reply and self._transport is not None:
+            self._transport.write(reply)
+        if size:
+            self.received(view[:size])
+        if tls.fault is not None:
+            self._broken(tls.fault)
+        elif tls.ended:
+            self.eof_received()
+            self.close_transport()
+
+    def _broken(self, fault: ssl.SSLError) -> None:
+        self.end(self.lost(f"TLS: {fault.reason or fault}", closed=False))
+        self.close_transport()
 
     def received(self, data: memoryview) -> None:
         """What the subclass does with the bytes of one read."""
@@ -179,6 +204,11 @@ class Leg(asyncio.BufferedProtocol):
         """Send bytes that are nobody else's: a frame of our own, a short message."""
         if self._transport is not None:
             self.bytes_out += len(data)
+            if self._tls is not None:
+                data = self._tls.encrypt(data)
+                if self._tls.fault is not None:
+                    self._broken(self._tls.fault)
+                    return
             self._transport.write(data)
 
     def write_views(self, spans: Sequence[Span], size: int) -> None:
@@ -186,7 +216,7 @@ class Leg(asyncio.BufferedProtocol):
 
         Views of the shared buffer are allowed: what could not be sent keeps its buffer.
         """
-        if self._tls or size < COPIED:
+        if self._joins or size < COPIED:
             # Each write is at least one TLS record and is copied by encryption anyway.
             self.write(b"".join(spans))
         elif self._transport is not None:
@@ -209,8 +239,10 @@ class Leg(asyncio.BufferedProtocol):
 
     def close_transport(self) -> None:
         """Close once everything is sent, or after ABORT_AFTER seconds without."""
-        if self._transport is None:
+        if self._transport is None or self._transport.is_closing():
             return
+        if self._tls is not None:
+            self._transport.write(self._tls.close_notify())
         self._transport.close()
         self.abort_later()
 

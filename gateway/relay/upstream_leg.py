@@ -7,6 +7,7 @@ from gateway.errors import GatewayError, UpstreamLost
 from gateway.relay import masks, sockets
 from gateway.relay.buffer import ReceiveBuffer
 from gateway.relay.leg import MAX_PONG_BACKLOG, Leg, Span
+from gateway.relay.tls import Tls
 from gateway.websocket import frames
 from gateway.websocket.frames import Opcode
 from gateway.websocket.handshake import Dial
@@ -33,8 +34,8 @@ class UpstreamLeg(Leg):
     `on_payload` gets the spans of one read.
     """
 
-    def __init__(self, buffer: ReceiveBuffer, opening: Dial | None) -> None:
-        super().__init__(buffer)
+    def __init__(self, buffer: ReceiveBuffer, opening: Dial | None, tls: Tls | None = None) -> None:
+        super().__init__(buffer, tls)
         self._opening = opening
         self._scanner = Scanner(from_browser=False, max_payload=MAX_PAYLOAD) if opening else None
         self.on_payload: Callable[[Sequence[Span]], None] = lambda _: None
@@ -59,7 +60,9 @@ class UpstreamLeg(Leg):
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's signature
         """Lend the shared buffer, after a slow read only a little of it."""
-        return self._buffer.little if self._slow else self._buffer.view
+        if self._slow:
+            return self._buffer.little
+        return self._buffer.view if self._tls is None else self._buffer.sealed
 
     def buffer_updated(self, nbytes: int) -> None:
         """Hand on what was read; after a slow read the other connections come first."""
