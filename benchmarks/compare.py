@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from benchmarks.table import TIMES
+from benchmarks.verdicts import TIMES
 
 MARGIN = 0.2
 """Part by which a ratio may differ between two runs that measure the same: twice what was seen on a busy machine."""

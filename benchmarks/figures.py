@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-Metric = Literal["cost", "load", "p50", "p99", "lag", "rate", "fairness", "cpu", "growth"]
+Metric = Literal["cost", "load", "p50", "p99", "lag", "rate", "fairness", "cpu", "memory", "growth"]
 """cost: of the relay for one unit of the row's work; load: the same of the load generator; p50, p99: delays in ms;
 lag: what the loop lets others wait, p99 in ms; rate: units a second; fairness: slowest stream by fastest;
-cpu: % of a core; growth: KB of memory a minute."""
+cpu: % of a core; memory: MB beyond those of the bare process; growth: KB of it a minute."""
 
 Figure = Mapping[Metric, float]
 """One round of one subject."""
@@ -22,11 +22,21 @@ class Middle:
     spread: float
 
 
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One look at a relay during long work: after so many seconds, MB beyond the bare process, cost since the last."""
+
+    at: float
+    memory: float
+    cost: float
+
+
 @dataclass(slots=True)
 class Results:
     """All rounds of one row, by subject; `failures` says of a subject why it has none."""
 
     rounds: dict[str, list[Figure]] = field(default_factory=dict)
+    samples: dict[str, list[Sample]] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
 
     def middle(self, subject: str, metric: Metric) -> Middle | None:
@@ -35,8 +45,7 @@ class Results:
 
     def added(self, subject: str, metric: Metric) -> Middle | None:
         """A delay beyond that of the direct connection in the same round, at least 1 µs."""
-        pairs = self._pairs(subject, "direct", metric)
-        return middle([max(own - direct, 0.001) for own, direct in pairs])
+        return middle(self._rounds_added(subject, metric))
 
     def ratio(self, subject: str, peer: str, metric: Metric) -> Middle | None:
         """The subject's figure by the peer's of the same round: what disturbed one has mostly disturbed the other."""
@@ -44,8 +53,11 @@ class Results:
 
     def added_ratio(self, subject: str, peer: str, metric: Metric) -> Middle | None:
         """The same for what is added to the direct connection's delay."""
-        own, other = self.added(subject, metric), self.added(peer, metric)
-        return None if own is None or other is None else Middle(own.median / other.median, 0.0)
+        own, other = self._rounds_added(subject, metric), self._rounds_added(peer, metric)
+        return middle([one / two for one, two in zip(own, other, strict=False)])
+
+    def _rounds_added(self, subject: str, metric: Metric) -> list[float]:
+        return [max(own - direct, 0.001) for own, direct in self._pairs(subject, "direct", metric)]
 
     def _pairs(self, subject: str, other: str, metric: Metric) -> list[tuple[float, float]]:
         pairs = zip(self.rounds.get(subject, []), self.rounds.get(other, []), strict=False)

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from benchmarks import process as process_tree
+
 SOURCE = Path(__file__).parent / "load"
 INSTALL = "sudo apt-get install -y gcc libc6-dev libssl-dev"
 
@@ -79,10 +81,10 @@ class Load:
         """Let the sessions begin."""
         await self._command("go")
 
-    async def mark(self) -> None:
-        """Count anew from here."""
+    async def mark(self) -> Count:
+        """Count anew from here; returns what was counted until now."""
         await self._command("mark")
-        await self._event("marked")
+        return await self._event("marked")
 
     async def stop(self) -> Count:
         """End the work: what was counted until now. `drained` has to follow."""
@@ -130,6 +132,7 @@ async def running(program: Path, arguments: Sequence[str | Path | int]) -> Async
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
+    process_tree.pin(process.pid, process_tree.LOAD_CORES)
     try:
         yield Load(process)
     finally:

@@ -1,11 +1,14 @@
 """One measurement: a fresh load through a running relay, and what the relay used meanwhile."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 from benchmarks import lag, load, process
-from benchmarks.figures import Figure, Metric
+from benchmarks.figures import Figure, Metric, Sample
 from benchmarks.load import Count, Load, LoadError
 from benchmarks.relays.relay import Relay, Way
 from benchmarks.rows import Kind, Row, Unit
@@ -15,6 +18,9 @@ SETTLE = 1.0
 
 SPLICES = 20
 """Cuts in one round; each is a dial, of which a cloud allows 30 a minute."""
+
+LOOKS = 48
+"""Samples of long work."""
 
 LEAST_WORK = 0.001
 
@@ -34,10 +40,20 @@ def arguments(row: Row, relay: Relay, way: Way, streams: Path) -> list[str]:
     return words + (["--frame", "65536"] if direct and way.upstream == "tcp" else [])  # its browsers speak WebSocket
 
 
-async def measure(row: Row, relay: Relay, way: Way, program: Path, streams: Path, seconds: float) -> Figure:
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What came of it; `samples` of long work only."""
+
+    figure: Figure
+    samples: Sequence[Sample] = ()
+
+
+async def measure(row: Row, relay: Relay, way: Way, program: Path, streams: Path, seconds: float) -> Measured:
     """Do the row's work once. Raises LoadError if bytes were lost or changed, or a session ended."""
     async with load.running(program, arguments(row, relay, way, streams)) as running:
-        return await _KINDS[row.kind](row, relay, running, seconds)
+        if row.kind == "memory":
+            return await _long(row, relay, running, seconds)
+        return Measured(await _KINDS[row.kind](row, relay, running, seconds))
 
 
 async def _steady(row: Row, relay: Relay, running: Load, seconds: float) -> Figure:
@@ -50,12 +66,49 @@ async def _steady(row: Row, relay: Relay, running: Load, seconds: float) -> Figu
         await asyncio.sleep(seconds)
         count = await running.stop()
         used = _cpu(relay) - before
+    memory = _memory(relay)
     await running.drained()
-    if relay.pid is None:
-        used = count.cpu
-    figure = _delays(count) | _costs(row, count, used)
-    lagging = waits.p99()
-    return figure if lagging is None else figure | {"lag": lagging}
+    figure = _delays(count) | _costs(row, count, count.cpu if relay.pid is None else used) | {"memory": memory}
+    return figure | _lag(waits)
+
+
+async def _long(row: Row, relay: Relay, running: Load, seconds: float) -> Measured:
+    """Memory during long work: what grows for ever shows in the second half, when all has been used once."""
+    await running.opened()
+    await running.go()
+    await asyncio.sleep(row.warm)
+    await running.mark()
+    began, cpu, samples = time.monotonic(), _cpu(relay), []
+    async with lag.watched(relay.health) as waits:
+        for number in range(1, LOOKS + 1):
+            await asyncio.sleep(began + seconds * number / LOOKS - time.monotonic())
+            count, used = await running.mark(), _cpu(relay)
+            cost = (used - cpu) / max(count.bytes / 1e9, LEAST_WORK)
+            samples.append(Sample(time.monotonic() - began, _memory(relay), cost))
+            cpu = used
+    await running.stop()
+    await running.drained()
+    peak = max(sample.memory for sample in samples)
+    figure: dict[Metric, float] = {"cost": peak * 1024 / row.sessions, "memory": peak, "growth": growth(samples)}
+    return Measured(figure | _lag(waits), samples)
+
+
+def growth(samples: Sequence[Sample]) -> float:
+    """KB a minute, from the second quarter's median to the last quarter's: the first is warming up."""
+    quarter = len(samples) // 4
+    early, late = samples[quarter : 2 * quarter], samples[-quarter:]
+    minutes = (late[0].at - early[0].at) / 60
+    more = median(sample.memory for sample in late) - median(sample.memory for sample in early)
+    return more * 1024 / minutes
+
+
+def _lag(waits: lag.Lag) -> dict[Metric, float]:
+    p99 = waits.p99()
+    return {} if p99 is None else {"lag": p99}
+
+
+def _memory(relay: Relay) -> float:
+    return 0.0 if relay.pid is None else (process.rss_bytes(relay.pid) - relay.bare) / 2**20
 
 
 def _costs(row: Row, count: Count, used: float) -> dict[Metric, float]:
@@ -92,22 +145,18 @@ async def _idle(row: Row, relay: Relay, running: Load, seconds: float) -> Figure
         before = _cpu(relay)
         await asyncio.sleep(seconds)
         used = _cpu(relay) - before
-    memory = process.rss_bytes(relay.pid) - relay.bare
-    return {
-        "cost": memory / 1024 / int(str(row.load["idle"])),
-        "cpu": used / seconds * 100,
-        "lag": waits.p99() or 0,
-    }
+    memory = _memory(relay)
+    return {"cost": memory * 1024 / row.sessions, "memory": memory, "cpu": used / seconds * 100, **_lag(waits)}
 
 
 async def _splice(row: Row, relay: Relay, running: Load, seconds: float) -> Figure:  # noqa: ARG001 - one signature
     await running.opened()
     delays = []
-    for _ in range(SPLICES):
-        await asyncio.sleep(0.05)
-        delays.append((await running.cut()).p50_us / 1e3)
-    delays.sort()
-    return {"p50": delays[len(delays) // 2], "p99": delays[-1], "cost": delays[len(delays) // 2]}
+    async with lag.watched(relay.health) as waits:
+        for _ in range(SPLICES):
+            await asyncio.sleep(0.05)
+            delays.append((await running.cut()).p50_us / 1e3)
+    return {"p50": median(delays), "p99": max(delays), "cost": median(delays), **_lag(waits)}
 
 
 def _cpu(relay: Relay) -> float:

@@ -1,9 +1,15 @@
-"""What a relay's processes use: CPU time and resident memory, children included."""
+"""What a relay's processes use: CPU time and resident memory, children included; and on which core they run."""
 
+import contextlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+_CORES = sorted(os.sched_getaffinity(0))
+LOAD_CORES = _CORES[:1]
+RELAY_CORES = _CORES[-1:]
+"""A core for each of the two, where there are two: moved about by the scheduler, single rounds vary twice as much."""
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -17,6 +23,13 @@ def tree(pid: int) -> Iterator[int]:
         return
     for child in children:
         yield from tree(int(child))
+
+
+def pin(pid: int, cores: Sequence[int]) -> None:
+    """Keep the process, and what it will start, on these cores; 0 is the caller."""
+    for each in tree(pid) if pid else (0,):
+        with contextlib.suppress(ProcessLookupError):
+            os.sched_setaffinity(each, cores)
 
 
 def cpu_seconds(pid: int) -> float:

@@ -9,10 +9,12 @@ from benchmarks.relays.relay import Scheme
 
 Kind = Literal["steady", "idle", "splice", "memory"]
 Unit = Literal["GB", "trip", "session", "second", "splice"]
+Arguments = Mapping[str, str | int | float | tuple[str, ...]]
 
 PROXIES = ("nginx-256k", "nginx", "haproxy", "websockets")
 PLAIN = ("gateway", *PROXIES, "c-relay", "direct")
 TLS = ("gateway", *PROXIES, "direct")
+PAIR = ("gateway", "nginx-256k")
 BY_TCP = ("gateway", "websockify", "direct")
 
 
@@ -33,10 +35,13 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row. `load`: the load's arguments; names of streams stand for their files. `cost`: how its unit is called."""
+    """One row. `load`: the load's arguments; names of streams stand for their files. `cost`: how its unit is called.
+
+    `fresh`: a relay of its own for each round, since memory is looked at.
+    """
 
     title: str
-    load: Mapping[str, str | int | float | tuple[str, ...]]
+    load: Arguments
     cost: str
     unit: Unit
     subjects: tuple[str, ...] = PLAIN
@@ -44,9 +49,10 @@ class Row:
     upstream: Scheme = "ws"
     browser_tls: bool = False
     kind: Kind = "steady"
-    seconds: float = 2.0
+    seconds: float = 1.0
     rounds: int | None = None
     api: bool = False
+    fresh: bool = False
     warm: float = 0.3
 
     @property
@@ -69,8 +75,13 @@ _RAW = Target("cost", 1.15, 0.95, peer="nginx-256k")
 _TIGHT = Target("cost", 1.5, 1.0, peer="nginx-256k")
 _FIFTH = Target("cost", 0.2, 0.1, peer="websockify")
 _INPUT = (Target("cost", 1.5, 1.0, peer="nginx-256k"), Target("p99", 1.5, 1.0, peer="nginx-256k", added=True))
-_OFFICE = {"flow": 300, "picture": "desktop", "stagger": 12, "stream": ("terminal", "desktop-session", "boot")}
-_POINTERS: dict[str, str | int | float | tuple[str, ...]] = {"input": 100, "update": "update", "picture": "first"}
+_OFFICE: Arguments = {
+    "flow": 300,
+    "picture": "first",
+    "stream": ("terminal", "desktop-session", "boot"),
+    "stagger": 3,
+}
+_POINTERS: Arguments = {"input": 100, "update": "update", "picture": "first"}
 _KB = 64 * 1024
 
 ROWS: dict[str, Row] = {
@@ -87,10 +98,10 @@ ROWS: dict[str, Row] = {
     "input": Row("100 sessions, pointer and update", _POINTERS, "µs / trip", "trip", targets=_INPUT),
     "input-tls": Row("100 sessions, TLS upstream", _POINTERS, "µs / trip", "trip", TLS, targets=_INPUT, upstream="wss"),
     "input-tcp": Row(
-        "100 sessions, plain TCP upstream", _POINTERS | {"frame": 0}, "µs / trip", "trip", BY_TCP, (_FIFTH,), "tcp"
+        "100 sessions, plain TCP upstream", {**_POINTERS, "frame": 0}, "µs / trip", "trip", BY_TCP, (_FIFTH,), "tcp"
     ),
     "input-paced": Row(
-        "100 sessions, 20 pointer events a second each", _POINTERS | {"rate": 20}, "µs / trip", "trip", targets=_INPUT
+        "100 sessions, 20 pointer events a second each", {**_POINTERS, "rate": 20}, "µs / trip", "trip", targets=_INPUT
     ),
     "mixed": Row(
         "100 paced input sessions beside 4 full-HD Raw streams",
@@ -103,6 +114,35 @@ ROWS: dict[str, Row] = {
         ),
         warm=0.6,
     ),
+    "office": Row(
+        "300 sessions: recorded terminal, desktop and boot at their own pace",
+        _OFFICE,
+        "% of a core",
+        "second",
+        ("gateway", "nginx-256k", "haproxy", "c-relay", "direct"),
+        targets=(Target("cost", 1.5, 1.0, peer="nginx-256k"),),
+        seconds=3,
+    ),
+    "office-tls": Row(
+        "the same, TLS upstream",
+        _OFFICE,
+        "% of a core",
+        "second",
+        ("gateway", "nginx-256k", "direct"),
+        targets=(Target("cost", 1.5, 1.0, peer="nginx-256k"),),
+        upstream="wss",
+        seconds=3,
+    ),
+    "office-tcp": Row(
+        "the same, plain TCP upstream",
+        {**_OFFICE, "frame": 0},
+        "% of a core",
+        "second",
+        BY_TCP,
+        targets=(_FIFTH,),
+        upstream="tcp",
+        seconds=3,
+    ),
     "idle": Row(
         "5,000 sessions that only exist, after one full-HD picture",
         {"idle": 5000, "picture": "desktop"},
@@ -110,6 +150,7 @@ ROWS: dict[str, Row] = {
         "session",
         targets=(Target("cost", 24, 16), Target("cpu", 2, 1)),
         kind="idle",
+        fresh=True,
         rounds=1,
         seconds=30,
     ),
@@ -122,6 +163,7 @@ ROWS: dict[str, Row] = {
         targets=(Target("cost", 120, 60), Target("cpu", 2, 1)),
         upstream="wss",
         kind="idle",
+        fresh=True,
         rounds=1,
         seconds=30,
     ),
@@ -151,5 +193,27 @@ ROWS: dict[str, Row] = {
         ("gateway",),
         targets=(Target("p50", 5, 2),),
         kind="splice",
+    ),
+    "slow": Row(
+        "200 sessions whose browsers take 20 KB/s while servers push",
+        {"flow": 200, "stream": ("raw", "tight-1k"), "picture": "first", "read-rate": 20_000},
+        "KB / session",
+        "session",
+        PAIR,
+        targets=(Target("growth", 100, 50), Target("cost", 1024, 256)),
+        kind="memory",
+        fresh=True,
+        seconds=600,
+    ),
+    "long": Row(
+        "one session, Tight of 1 KB without a pause",
+        {"flow": 1, "stream": ("tight-1k",), "picture": "first"},
+        "KB / session",
+        "session",
+        PAIR,
+        targets=(Target("growth", 100, 50),),
+        kind="memory",
+        fresh=True,
+        seconds=600,
     ),
 }

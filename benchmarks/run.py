@@ -28,19 +28,27 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What all rows share. `seconds`, `rounds`: None leaves each row its own."""
+    """What all rows share. `seconds`, and `long` for what watches memory: None leaves each row its own."""
 
     directory: Path
     program: Path
     certificate: Certificate
     rounds: int
     seconds: float | None
+    long: float | None
     subjects: frozenset[str]
     say: Say
 
     @classmethod
     def prepare(
-        cls, directory: Path, *, rounds: int, seconds: float | None, subjects: Iterable[str], say: Say
+        cls,
+        directory: Path,
+        *,
+        subjects: Iterable[str],
+        rounds: int = 7,
+        seconds: float | None = None,
+        long: float | None = None,
+        say: Say = lambda _: None,
     ) -> "Bench":
         """Compile the load, write streams and certificates. Raises LoadError with what to install."""
         certificate = loopback_certificate(directory / "tls")
@@ -48,19 +56,23 @@ class Bench:
         (directory / "tls" / "both.pem").write_bytes(both)
         (directory / "streams").mkdir()
         streams.write_all(directory / "streams")
-        return cls(directory, load.built(directory), certificate, rounds, seconds, frozenset(subjects), say)
+        process.pin(0, process.LOAD_CORES)
+        return cls(directory, load.built(directory), certificate, rounds, seconds, long, frozenset(subjects), say)
 
     async def run(self, name: str, row: Row) -> Results:
-        """Measure one row with all its subjects that are here."""
+        """Measure one row with all its subjects that are here: by turns, or at once where only memory counts."""
         results = Results()
         for subject in row.subjects:
             if subject in self.subjects and SUBJECTS[subject].lacks:
                 results.failures[subject] = f"not installed: {SUBJECTS[subject].lacks}"
         names = [each for each in row.subjects if each in self.subjects and each not in results.failures]
+        if row.kind == "memory":
+            await asyncio.gather(*[self._one(name, row, each, None, self._way(row), results) for each in names])
+            return results
         way = self._way(row)
         async with AsyncExitStack() as stack:
             relays: dict[str, Relay] = {}
-            if row.kind != "idle":
+            if not row.fresh:
                 for each in names:
                     try:
                         relays[each] = await stack.enter_async_context(self._standing(name, each, way))
@@ -76,13 +88,15 @@ class Bench:
         if subject in results.failures:
             return
         self.say(f"{name}: {subject}")
-        seconds = self.seconds or row.seconds
+        seconds = (self.long if row.kind == "memory" else self.seconds) or row.seconds
         try:
             async with AsyncExitStack() as stack:
                 if relay is None:
                     relay = await stack.enter_async_context(self._standing(name, subject, way))
-                figure = await measure(row, relay, way, self.program, self.directory / "streams", seconds)
-            results.rounds.setdefault(subject, []).append(figure)
+                measured = await measure(row, relay, way, self.program, self.directory / "streams", seconds)
+            results.rounds.setdefault(subject, []).append(measured.figure)
+            if measured.samples:
+                results.samples[subject] = list(measured.samples)
         except (LoadError, ProgramError) as error:
             results.failures[subject] = str(error)
         await asyncio.sleep(SETTLE)
@@ -92,7 +106,11 @@ class Bench:
         directory = self.directory / row / subject
         directory.mkdir(parents=True, exist_ok=True)
         async with SUBJECTS[subject].start(way, directory) as relay:
-            yield replace(relay, bare=process.rss_bytes(relay.pid)) if relay.pid is not None else relay
+            if relay.pid is None:
+                yield relay
+                return
+            process.pin(relay.pid, process.RELAY_CORES)
+            yield replace(relay, bare=process.rss_bytes(relay.pid))
 
     def _way(self, row: Row) -> Way:
         way = Way(row.upstream, free_port(), self.certificate, row.browser_tls, row.sessions)

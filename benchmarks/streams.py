@@ -14,6 +14,9 @@ RECORDINGS = Path(__file__).with_name("recordings")
 FULL_HD = (1920, 1080)
 TIGHT, RAW = 7, 0
 
+FIXED_SIZES = (64, 256, 1024, 4096, 15 * 1024)
+"""Bytes of the rectangles of the streams that have only one size."""
+
 SPREAD = 0.8
 """Sigma of the sizes' logarithm. Recorded sessions of a terminal and of windows have 0.7 to 1.0."""
 
@@ -81,6 +84,16 @@ def _tight_stream(mean: int, rectangles: int) -> Callable[[], bytes]:
     return make
 
 
+def _fixed_stream(size: int) -> Callable[[], bytes]:
+    """Updates of 20 Tight rectangles of one size, 1 MB in all."""
+
+    def make() -> bytes:
+        dice = random.Random(size)
+        return b"".join(_update([_tight(dice, size) for _ in range(20)]) for _ in range(2**20 // (20 * size)))
+
+    return make
+
+
 def _around(dice: random.Random, mean: int) -> int:
     return max(16, min(16_000, int(dice.lognormvariate(0, SPREAD) * mean / 1.377)))  # 1.377: the mean of that spread
 
@@ -115,4 +128,5 @@ STREAMS: dict[str, Callable[[], bytes]] = {
     "update": small_update,
     "desktop": desktop_picture,
     "first": first_picture,
+    **{f"fixed-{size}": _fixed_stream(size) for size in FIXED_SIZES},
 }

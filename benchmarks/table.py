@@ -3,9 +3,9 @@
 from rich.table import Table
 
 from benchmarks.figures import Metric, Middle, Results
-from benchmarks.rows import ROWS, Row, Target
+from benchmarks.rows import ROWS
+from benchmarks.verdicts import TIMES, verdict
 
-TIMES = "\N{MULTIPLICATION SIGN}"
 NONE = "-"
 
 COLUMNS: tuple[tuple[str, Metric], ...] = (
@@ -21,7 +21,7 @@ def table(name: str, results: Results) -> Table:
     """One row's contestants, and below them what became of its targets."""
     row = ROWS[name]
     made = Table(title=f"{name}: {row.title}", title_justify="left", caption_justify="left", caption_style="bold")
-    made.caption = "\n".join(verdicts(row, results))
+    made.caption = "\n".join(str(verdict(target, results)) for target in row.targets)
     made.add_column("relay")
     for title in (f"cost, {row.cost}", f"{TIMES} nginx-256k", *(title for title, _ in COLUMNS)):
         made.add_column(title, justify="right")
@@ -29,41 +29,6 @@ def table(name: str, results: Results) -> Table:
         if subject in results.failures or subject in results.rounds:
             made.add_row(subject, *_cells(results, subject))
     return made
-
-
-def verdicts(row: Row, results: Results) -> list[str]:
-    """What became of each target."""
-    return [_verdict(target, results) for target in row.targets]
-
-
-def reached(target: Target, results: Results) -> tuple[Middle | None, bool, bool]:
-    """The figure that a target is about, and whether it is what it must be, and what we aim at."""
-    figure = measured(target, results)
-    if figure is None:
-        return None, False, False
-    if target.least:
-        return figure, figure.median >= target.must, figure.median >= target.aim
-    return figure, figure.median <= target.must, figure.median <= target.aim
-
-
-def measured(target: Target, results: Results) -> Middle | None:
-    """The figure that a target is about."""
-    if not target.peer:
-        return results.middle("gateway", target.metric)
-    if target.added:
-        return results.added_ratio("gateway", target.peer, target.metric)
-    return results.ratio("gateway", target.peer, target.metric)
-
-
-def _verdict(target: Target, results: Results) -> str:
-    figure, must, aim = reached(target, results)
-    what = f"{'added ' if target.added else ''}{target.metric}"
-    against = f" {TIMES} {target.peer}" if target.peer else ""
-    sign = "≥" if target.least else "≤"
-    if figure is None:
-        return f"{what}{against}: not measured"
-    word = "reaches its aim" if aim else "good" if must else "MISSED"
-    return f"{what} {figure.median:.2f}{against}: {word} (must {sign} {target.must:g}, aim {target.aim:g})"
 
 
 def _cells(results: Results, subject: str) -> list[str]:

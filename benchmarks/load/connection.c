@@ -195,6 +195,9 @@ static void conn_ready(source *s, uint32_t events) {
 static void begin(connection *c, int fd, SSL_CTX *tls, bool accepting) {
     int yes = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+    /* BBR, where it is the system's choice, at times takes one of several streams for a slow line and holds it down
+     * for seconds: then a round says more of its estimate than of the relay. */
+    setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "reno", 4);
     c->source.ready = conn_ready;
     c->fd = fd;
     c->blocked = true; /* until it stands */

@@ -3,7 +3,7 @@
  * Commands come on stdin, a line each, events go to stdout as JSON:
  *   (start)  opens all sessions                        -> open
  *   go       each session begins with what its kind does
- *   mark     counting starts anew                      -> marked
+ *   mark     counting starts anew                      -> marked, with what was counted until now
  *   stop     no more work; all that was sent must come -> stopped, drained
  *   cut      drops all servers' connections            -> spliced, when all have a new picture
  *   (end of input) exits
@@ -116,8 +116,8 @@ static void command(const char *line) {
         for (int i = 0; i < the_plan.sessions; i++) browser_go(sessions[i], now);
         for (int i = 0; i < wanted[CHURN] && i < at_once; i++) churn(NULL);
     } else if (!strncmp(line, "mark", 4)) {
+        report("marked", now, cpu_seconds());
         mark();
-        report("marked", marked_at, marked_cpu);
     } else if (!strncmp(line, "stop", 4)) {
         the_tally.stopping = true;
         stopped_at = now;

@@ -29,7 +29,7 @@ class Way:
     @property
     def url(self) -> str:
         """The servers' address."""
-        return f"{self.upstream}://{LOOPBACK}:{self.port}/"
+        return f"{self.upstream}://{LOOPBACK}:{self.port}" + ("" if self.upstream == "tcp" else "/")
 
 
 @dataclass(frozen=True, slots=True)
