@@ -1,6 +1,6 @@
-"""The commands of vnc-gateway: what each takes and which function of app.py it starts.
+"""The commands of vnc-gateway: what each takes and which function of app/ it starts.
 
-No logic of its own. app.py is imported by the commands that need it, so that a fault of the
+No logic of its own. Modules of app/ are imported by the commands that need them, so that a fault of the
 configuration or `--version` is answered before the server's libraries are loaded.
 """
 
@@ -68,10 +68,10 @@ def _common(
 def serve(config: Config = None) -> None:
     """Run the gateway."""
     settings = load(config, os.environ)
-    from gateway import app as gateway
+    from gateway.app import serving
 
     prepare(settings.log)
-    run(gateway.serve(settings))
+    run(serving.serve(settings))
 
 
 @app.command()
@@ -83,10 +83,10 @@ def demo(
     ] = None,
 ) -> None:
     """Run simulated clouds with a live desktop, and the gateway in front of them."""
-    from gateway import app as gateway
+    from gateway.app import demonstrating
 
     prepare(QUIET)
-    run(gateway.demo(host=host, port=port, cut_every=cut_every))
+    run(demonstrating.demo(host=host, port=port, cut_every=cut_every))
 
 
 @app.command()
@@ -99,10 +99,10 @@ def simulate(
     no_pong: Annotated[bool, typer.Option("--no-pong", help="Never answer a WebSocket ping.")] = False,  # noqa: FBT002 -- an option
 ) -> None:
     """Run only the simulated clouds, for tests."""
-    from gateway import app as gateway
+    from gateway.app import simulating
 
     prepare(QUIET)
-    run(gateway.simulate(port=port, time_scale=time_scale, idle_counts=idle_counts.value, pong=not no_pong))
+    run(simulating.simulate(port=port, time_scale=time_scale, idle_counts=idle_counts.value, pong=not no_pong))
 
 
 @app.command()
@@ -120,9 +120,9 @@ def check(
     if resolve is not None:
         typer.echo(_address(settings, resolve))
     else:
-        from gateway import app as gateway
+        from gateway.app import serving
 
-        run(gateway.inspect(settings))
+        run(serving.inspect(settings))
         typer.echo(f"{config or 'environment'}: no faults")
 
 
@@ -130,6 +130,6 @@ def _address(settings: Settings, console: str) -> str:
     provider, slash, instance = console.partition("/")
     if not (provider and slash and instance):
         raise typer.BadParameter("must be PROVIDER/INSTANCE", param_hint="--resolve")
-    from gateway import app as gateway
+    from gateway.app import serving
 
-    return run(gateway.resolve(settings, provider, instance))
+    return run(serving.resolve(settings, provider, instance))

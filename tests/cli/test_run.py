@@ -5,25 +5,20 @@ import os
 import signal
 import sys
 from collections.abc import Coroutine
-from types import ModuleType
 
 import pytest
 import uvloop
 
-import gateway
 from gateway.cli import main
 from gateway.errors import CloudRefused, ConfigurationError, ListenFailed
 
 
 @pytest.fixture
 def end(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
-    """Run `vnc-gateway serve` with a stand-in for app.serve; give exit code and stderr."""
+    """Run `vnc-gateway serve` with a stand-in for what it starts; give exit code and stderr."""
 
     def ended(serve) -> tuple[int, str]:
-        app = ModuleType("gateway.app")
-        app.serve = serve
-        monkeypatch.setitem(sys.modules, "gateway.app", app)
-        monkeypatch.setattr(gateway, "app", app, raising=False)
+        monkeypatch.setattr("gateway.app.serving.serve", serve)
         monkeypatch.setattr("gateway.cli.commands.prepare", lambda log: None)
         monkeypatch.setattr(sys, "argv", ["vnc-gateway", "serve"])
         monkeypatch.setenv("VNC_GATEWAY_ACCESS__MODE", "open")
