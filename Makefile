@@ -4,7 +4,8 @@
 #   make test     all tests; what is not installed here is skipped by name
 #   make chaos    upstreams that die, two hundred times for each encoding, under the real noVNC: an hour or two
 #   make soak-short  idle, busy and stuck sessions, a minute of each: what the gateway holds does not grow
-#   make bench    the gateway beside nginx, HAProxy, websockify and others: half an hour, on a machine left alone
+#   make bench    the gateway beside nginx, HAProxy, websockify and others: forty minutes, on a machine left alone
+#   make bench-report writes what make bench found into the README, the pages and the plots
 #   make bench-quick  is it slower than the committed table says? Two minutes
 #   make check    format, lint, types, import floors, configuration schema
 #
@@ -23,10 +24,10 @@ PARTS := pyproject.toml $(shell find web -name node_modules -prune -o -type f -p
 # What waits for real clocks, or looks at held keys through a real X server, wants a machine of its own: make chaos.
 QUICK := --ignore tests/chaos/test_patience.py --ignore tests/chaos/test_input.py
 
-.PHONY: help demo test chaos soak-short bench bench-quick check
+.PHONY: help demo test chaos soak-short bench bench-report bench-quick check
 
 help:
-	@sed -n '3,11s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
+	@sed -n '3,12s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
 
 demo: $(VENV)/.installed
 	@$(BIN)/vnc-gateway demo $(ARGS)
@@ -42,6 +43,9 @@ soak-short: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-dev
 	@PYTHONPATH=tests $(BIN)/python -m benchmarks --output benchmarks/results.json $(ARGS)
+
+bench-report: $(VENV)/.installed-dev
+	@PYTHONPATH=tests $(BIN)/python -m benchmarks.report $(ARGS)
 
 bench-quick: $(VENV)/.installed-dev
 	@PYTHONPATH=tests $(BIN)/python -m benchmarks --quick $(ARGS)

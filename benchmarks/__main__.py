@@ -17,7 +17,7 @@ from benchmarks.load import LoadError
 from benchmarks.rows import ROWS
 from benchmarks.run import Bench
 from benchmarks.subjects import SUBJECTS
-from benchmarks.summary import summary
+from benchmarks.summary import merged, summary
 from benchmarks.table import table
 
 COMMITTED = Path(__file__).with_name("results.json")
@@ -34,7 +34,7 @@ def main(
     seconds: Annotated[float | None, typer.Option(help="Length of one measurement; each row has its own.")] = None,
     long: Annotated[float | None, typer.Option(help="The same of slow and long, which are 600.")] = None,
     subjects: Annotated[str, typer.Option(help="Names, with commas between them.")] = ",".join(SUBJECTS),
-    output: Annotated[Path | None, typer.Option(help="Where the figures go, as JSON.")] = None,
+    output: Annotated[Path | None, typer.Option(help="JSON that the figures go into.")] = None,
     keep: Annotated[Path | None, typer.Option(help="Directory for logs and streams, kept.")] = None,
     against: Annotated[Path, typer.Option(help="What --quick compares with.")] = COMMITTED,
     *,
@@ -64,7 +64,8 @@ def main(
             raise typer.Exit(1) from None
         figures = asyncio.run(_measured(bench, names))
     if output:
-        output.write_text(json.dumps(figures, indent=1) + "\n")
+        before = json.loads(output.read_text()) if output.exists() else {}
+        output.write_text(json.dumps(merged(before, figures), indent=1) + "\n")
     if quick:
         _compare(figures, against)
 

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-Metric = Literal["cost", "load", "p50", "p99", "lag", "rate", "fairness", "cpu", "memory", "growth"]
+Metric = Literal["cost", "load", "p50", "p99", "lag", "rate", "fairness", "cpu", "memory", "bare", "growth"]
 """cost: of the relay for one unit of the row's work; load: the same of the load generator; p50, p99: delays in ms;
 lag: what the loop lets others wait, p99 in ms; rate: units a second; fairness: slowest stream by fastest;
-cpu: % of a core; memory: MB beyond those of the bare process; growth: KB of it a minute."""
+cpu: % of a core; memory: MB beyond those of the bare process, which are bare; growth: KB of it a minute."""
 
 Figure = Mapping[Metric, float]
 """One round of one subject."""

@@ -145,8 +145,14 @@ async def _idle(row: Row, relay: Relay, running: Load, seconds: float) -> Figure
         before = _cpu(relay)
         await asyncio.sleep(seconds)
         used = _cpu(relay) - before
-    memory = _memory(relay)
-    return {"cost": memory * 1024 / row.sessions, "memory": memory, "cpu": used / seconds * 100, **_lag(waits)}
+    memory, bare = _memory(relay), relay.bare / 2**20
+    return {
+        "cost": memory * 1024 / row.sessions,
+        "memory": memory,
+        "cpu": used / seconds * 100,
+        "bare": bare,
+        **_lag(waits),
+    }
 
 
 async def _splice(row: Row, relay: Relay, running: Load, seconds: float) -> Figure:  # noqa: ARG001 - one signature

@@ -24,6 +24,15 @@ def summary(all_results: Mapping[str, Results], growth: Mapping[str, Any]) -> di
     return {"machine": machine(), "rows": rows, "growth": growth}
 
 
+def merged(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
+    """What was measured now, and beside it what was before on the same machine: so that one row can be done again."""
+    if before.get("machine") != now["machine"]:
+        return dict(now)
+    rows = {**before["rows"], **now["rows"]}
+    ordered = {name: rows[name] for name in ROWS if name in rows}
+    return {"machine": now["machine"], "rows": ordered, "growth": {**before["growth"], **now["growth"]}}
+
+
 def machine() -> dict[str, Any]:
     """What the figures depend on. An interpreter built without profile-guided optimisation is up to a third slower."""
     options = sysconfig.get_config_var("CONFIG_ARGS") or ""
