@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from gateway.errors import GatewayError, UpstreamLost
 from gateway.relay import masks, sockets
-from gateway.relay.buffer import ReceiveBuffer
+from gateway.relay.buffer import LITTLE, ReceiveBuffer
 from gateway.relay.leg import MAX_PONG_BACKLOG, Leg, Span
 from gateway.relay.tls import Tls
 from gateway.websocket import frames
@@ -17,14 +17,16 @@ MAX_PAYLOAD = 1024 * 1024 * 1024
 """Bytes of one frame from a server. Payload is handed on as it comes, so this bounds nothing of ours; a larger
 length is a framing fault: a full-HD picture has 8 MB."""
 
+TURN = 0.001
+"""Seconds of reads in a row after which the other connections have their turn: uvloop would go on for 32, which are
+4 MB of a picture and 3 ms."""
 
 SLOW = 0.005
-"""Seconds that one read may take before the other connections have their turn. A picture takes 0.1 ms, hundreds of
-small rectangles 1 ms. A server that rings its bell without end takes half a second, and uvloop would read 32 buffers
-of it in a row."""
+"""Seconds of one read after which the next ones are small. A picture takes 0.1 ms, hundreds of small rectangles 1 ms. A
+server that rings its bell without end takes half a second."""
 
-QUICK = 1024
-"""Bytes of a read that can't take as long."""
+LAST = 64 * 1024
+"""Bytes below which a read has taken all there was, so that the others are next anyway."""
 
 
 class UpstreamLeg(Leg):
@@ -42,6 +44,7 @@ class UpstreamLeg(Leg):
         self.payload_out = 0
         self.pongs_in = 0
         self._slow = False
+        self._turn = 0.0
 
     @property
     def can_ping(self) -> bool:
@@ -65,14 +68,17 @@ class UpstreamLeg(Leg):
         return self._buffer.view if self._tls is None else self._buffer.sealed
 
     def buffer_updated(self, nbytes: int) -> None:
-        """Hand on what was read; after a slow read the other connections come first."""
-        if nbytes < QUICK:
+        """Hand on what was read; after a turn of it the other connections come first."""
+        if nbytes < LITTLE:
             super().buffer_updated(nbytes)
             return
         started = time.monotonic()
         super().buffer_updated(nbytes)
-        self._slow = time.monotonic() - started > SLOW
-        if self._slow:
+        took = time.monotonic() - started
+        self._slow = took > SLOW
+        self._turn = self._turn + took if nbytes >= LAST else took
+        if self._turn > TURN:
+            self._turn = 0.0
             self.yield_turn()
 
     def received(self, data: memoryview) -> None:
