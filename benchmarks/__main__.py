@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from benchmarks import growth
+from benchmarks import growth, process
 from benchmarks.compare import worse
 from benchmarks.figures import Results
 from benchmarks.load import LoadError
@@ -62,6 +63,7 @@ def main(
         except LoadError as error:
             console.print(str(error))
             raise typer.Exit(1) from None
+        process.pin(os.getpid(), process.LOAD_CORES)
         figures = asyncio.run(_measured(bench, names))
     if output:
         before = json.loads(output.read_text()) if output.exists() else {}

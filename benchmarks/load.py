@@ -104,22 +104,28 @@ class Load:
 
     async def _command(self, name: str) -> None:
         assert self._process.stdin is not None
-        self._process.stdin.write(name.encode() + b"\n")
-        await self._process.stdin.drain()
+        try:
+            self._process.stdin.write(name.encode() + b"\n")
+            await self._process.stdin.drain()
+        except ConnectionError:
+            raise LoadError(await self._last_words()) from None
 
     async def _event(self, name: str) -> Count:
         assert self._process.stdout is not None
-        assert self._process.stderr is not None
         try:
             line = await asyncio.wait_for(self._process.stdout.readline(), PATIENCE)
         except TimeoutError:
             raise LoadError(f"the load waited {PATIENCE:g} s for {name!r}") from None
         if not line:
-            raise LoadError((await self._process.stderr.read()).decode(errors="replace").strip() or "the load ended")
+            raise LoadError(await self._last_words())
         fields = json.loads(line)
         if fields.pop("event") != name:
             raise LoadError(f"the load said {line!r} instead of {name!r}")
         return Count(**fields)
+
+    async def _last_words(self) -> str:
+        assert self._process.stderr is not None
+        return (await self._process.stderr.read()).decode(errors="replace").strip() or "the load ended"
 
 
 @contextlib.asynccontextmanager

@@ -26,10 +26,11 @@ def tree(pid: int) -> Iterator[int]:
 
 
 def pin(pid: int, cores: Sequence[int]) -> None:
-    """Keep the process, and what it will start, on these cores; 0 is the caller."""
-    for each in tree(pid) if pid else (0,):
-        with contextlib.suppress(ProcessLookupError):
-            os.sched_setaffinity(each, cores)
+    """Keep the process, its threads and children, and what they will start, on these cores."""
+    for each in tree(pid):
+        for thread in Path(f"/proc/{each}/task").iterdir():
+            with contextlib.suppress(ProcessLookupError):
+                os.sched_setaffinity(int(thread.name), cores)
 
 
 def cpu_seconds(pid: int) -> float:

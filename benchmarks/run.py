@@ -56,7 +56,6 @@ class Bench:
         (directory / "tls" / "both.pem").write_bytes(both)
         (directory / "streams").mkdir()
         streams.write_all(directory / "streams")
-        process.pin(0, process.LOAD_CORES)
         return cls(directory, load.built(directory), certificate, rounds, seconds, long, frozenset(subjects), say)
 
     async def run(self, name: str, row: Row) -> Results:
@@ -78,7 +77,7 @@ class Bench:
                         relays[each] = await stack.enter_async_context(self._standing(name, each, way))
                     except (LoadError, ProgramError) as error:
                         results.failures[each] = str(error)
-            for number in range(min(self.rounds, row.rounds or self.rounds)):
+            for number in range(min(self.rounds, row.rounds or self.rounds) if names else 0):
                 turn = number % len(names)
                 for each in names[turn:] + names[:turn]:
                     await self._one(name, row, each, relays.get(each), way, results)
