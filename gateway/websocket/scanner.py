@@ -12,13 +12,15 @@ from dataclasses import dataclass
 from struct import Struct
 
 from gateway.errors import BrowserError, GatewayError, NotBinary, NotUnderstood, ProtocolViolation, TooBig
-from gateway.websocket.frames import FIN, LENGTH_16, MASKED, MAX_CONTROL_PAYLOAD, Opcode, apply_mask
+from gateway.websocket.frames import FIN, LENGTH_16, LENGTH_64, MASKED, MAX_CONTROL_PAYLOAD, Opcode, apply_mask
 
 MAX_HEADER = 14  # 2, 8 of length, 4 of mask (§5.2)
 
 MAX_LONG_PONG = 16 * 1024
 """Bytes of a pong from an upstream. QEMU answers a ping with the ping's payload and all else that it had read by then,
 of which it holds 8 KiB; RFC 6455 §5.5 allows 125."""
+
+LARGEST_16 = 0xFFFF
 
 NEED_MORE = -1
 RESERVED_BITS = 0x70
@@ -28,9 +30,11 @@ CONTROL_BIT = 0x08  # opcodes from 8 up are control frames (§5.5)
 WHOLE_BINARY = FIN | Opcode.BINARY
 BINARY_0 = WHOLE_BINARY << 8  # the first two bytes of an unmasked one, with no payload
 BINARY_16 = BINARY_0 | LENGTH_16
+BINARY_64 = BINARY_0 | LENGTH_64
 MASKED_BINARY_0 = BINARY_0 | MASKED
 
 _HEAD_16 = Struct(">HH").unpack_from
+_LENGTH_64 = Struct(">Q").unpack_from
 _HEAD_MASKED = Struct(">H4s").unpack_from
 
 # Close codes that may be on the wire (§7.4.1, §7.4.2, and the IANA registry for 1012 to 1014).
@@ -99,7 +103,8 @@ class Scanner:
         while at < end and not self.closed:
             if not self._fragmented:
                 at = self._run(data, at, out, self._max_payload)
-                if at == end:
+                if at >= end:
+                    self._control, self._left = None, at - end
                     return
             start = self._header(data, at)
             if start == NEED_MORE:
@@ -171,7 +176,7 @@ class Scanner:
     def _extended_length(self, view: memoryview, at: int, end: int) -> int:
         """Read the length in 16 or 64 bits; it must not fit a shorter form, nor use the highest bit (§5.2)."""
         length = int.from_bytes(view[at:end], "big")
-        shortest = LENGTH_16 if end - at == 2 else 0x10000
+        shortest = LENGTH_16 if end - at == 2 else LARGEST_16 + 1
         if not shortest <= length < 1 << 63:
             raise self._fault("a payload length not in its shortest form, or negative")
         return length
@@ -233,7 +238,10 @@ class Scanner:
 
 
 def _unmasked_run(data: memoryview, at: int, out: list[memoryview | bytes], max_payload: int) -> int:
-    """Take whole binary messages of 1 to 65535 unmasked bytes that begin at `at`: where the first other begins."""
+    """Take unmasked binary messages of one frame that begin at `at`, the last one as far as it is here.
+
+    Returns where the first other frame begins; beyond the chunk's end, where the last one's payload will end.
+    """
     end = len(data)
     while end - at >= 4:
         kind, length = _HEAD_16(data, at)
@@ -244,13 +252,18 @@ def _unmasked_run(data: memoryview, at: int, out: list[memoryview | bytes], max_
         elif BINARY_0 < kind < BINARY_16:
             start = at + 2
             length = kind - BINARY_0
+        elif kind == BINARY_64 and end - at >= 10:
+            start = at + 10
+            (length,) = _LENGTH_64(data, at + 2)
+            if length <= LARGEST_16:
+                break
         else:
             break
-        stop = start + length
-        if stop > end or length > max_payload:
+        if length > max_payload:
             break
-        out.append(data[start:stop])
-        at = stop
+        at = start + length
+        if start < end:
+            out.append(data[start : min(at, end)])
     return at
 
 
