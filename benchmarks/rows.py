@@ -15,6 +15,7 @@ PROXIES = ("nginx-256k", "nginx", "haproxy", "websockets")
 PLAIN = ("gateway", *PROXIES, "c-relay", "direct")
 TLS = ("gateway", *PROXIES, "direct")
 PAIR = ("gateway", "nginx-256k")
+MANY = (*PAIR, "haproxy", "websockets")
 BY_TCP = ("gateway", "websockify", "direct")
 
 
@@ -148,6 +149,7 @@ ROWS: dict[str, Row] = {
         {"idle": 5000, "picture": "desktop"},
         "KB / session",
         "session",
+        MANY,
         targets=(Target("cost", 24, 16), Target("cpu", 2, 1)),
         kind="idle",
         fresh=True,
@@ -159,7 +161,7 @@ ROWS: dict[str, Row] = {
         {"idle": 5000, "picture": "desktop"},
         "KB / session",
         "session",
-        TLS,
+        MANY,
         targets=(Target("cost", 120, 60), Target("cpu", 2, 1)),
         upstream="wss",
         kind="idle",

@@ -23,7 +23,7 @@ struct browser {
     size_t held;
     const stream *expected;
     size_t at, piece; /* in `expected` */
-    uint64_t asked_at, next_at, bytes;
+    uint64_t asked_at, bytes;
     uint32_t pointers;
     bool started;
 };
@@ -267,34 +267,34 @@ void browser_mark(browser *b) { b->bytes = 0; }
 
 uint64_t browser_bytes(const browser *b) { return b->bytes; }
 
-void browser_go(browser *b, uint64_t now) {
+uint64_t browser_go(browser *b, uint64_t now) {
     uint64_t share = (uint64_t)((double)b->number / (double)the_plan.sessions * SECOND);
-    if (b->kind == FLOW) b->next_at = now + (uint64_t)(the_plan.stagger * (double)share);
-    if (b->kind == INPUT) b->next_at = the_plan.rate ? now + (uint64_t)((double)share / the_plan.rate) : now;
+    if (b->kind == FLOW) return now + (uint64_t)(the_plan.stagger * (double)share);
+    if (b->kind == INPUT) return the_plan.rate ? now + (uint64_t)((double)share / the_plan.rate) : now;
+    return 0;
 }
 
-static void read_slowly(browser *b, uint64_t now) {
-    conn_read_some(&b->c, the_plan.read_rate / 10);
-    b->next_at = now + SECOND / 10;
+static uint64_t point_again(browser *b, uint64_t due, uint64_t now) {
+    if (b->expected || the_tally.stopping) return due; /* late: sent as soon as the last is answered */
+    point(b, now);
+    return the_plan.rate ? due + (uint64_t)(SECOND / the_plan.rate) : 0;
 }
 
-void browser_tick(browser *b, uint64_t now) {
-    if (!b->next_at || now < b->next_at || b->c.closing) return;
-    if (the_tally.stopping && b->kind == FLOW && b->started) { /* what is under way may come now */
-        b->next_at = 0;
+static uint64_t read_slowly(browser *b, uint64_t now) {
+    if (the_tally.stopping) { /* what is under way may come now */
         conn_listen_to(&b->c, true);
-    } else if (b->kind == INPUT) {
-        if (b->expected || the_tally.stopping) return; /* late: sent as soon as the last is answered */
-        point(b, now);
-        b->next_at = the_plan.rate ? b->next_at + (uint64_t)(SECOND / the_plan.rate) : 0;
-    } else if (!b->started) {
-        b->started = true;
-        b->next_at = 0;
-        flow(b);
-        if (the_plan.read_rate) read_slowly(b, now);
-    } else {
-        read_slowly(b, now);
+        return 0;
     }
+    conn_read_some(&b->c, the_plan.read_rate / 10);
+    return now + SECOND / 10;
+}
+
+uint64_t browser_tick(browser *b, uint64_t due, uint64_t now) {
+    if (b->c.closing) return 0;
+    if (b->kind == INPUT) return point_again(b, due, now);
+    if (!b->started) flow(b);
+    b->started = true;
+    return the_plan.read_rate ? read_slowly(b, now) : 0;
 }
 
 void browser_expect_splice(browser *b, uint64_t now) {

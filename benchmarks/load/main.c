@@ -26,15 +26,18 @@
 #define OPENING 64      /* sessions that open at once */
 #define PATIENCE 60     /* seconds for all sent bytes to arrive */
 #define SECOND 1000000000u
+#define MILLISECOND 1000000u
+#define LONGEST 100     /* milliseconds between two looks at the clock */
 
 plan the_plan = {.path = "/", .consoles = 1 << 20, .framed = true, .width = 1920, .height = 1080};
 tally the_tally;
 
 static browser **sessions;
+static uint64_t *due; /* of each session: when browser_tick has something to do; 0: never */
 static int wanted[4], started, churning, at_once = 8; /* by kind */
 static uint64_t marked_at, stopped_at;
 static double marked_cpu;
-static bool told_open, splicing, running, drained, timed;
+static bool told_open, splicing, drained, timed;
 
 void note_delay(uint64_t nanoseconds) {
     tally *t = &the_tally;
@@ -112,8 +115,7 @@ static void command(const char *line) {
     uint64_t now = now_ns();
     if (!strncmp(line, "go", 2)) {
         if (!told_open && the_plan.sessions) fail("not all sessions are open");
-        running = true;
-        for (int i = 0; i < the_plan.sessions; i++) browser_go(sessions[i], now);
+        for (int i = 0; i < the_plan.sessions; i++) due[i] = browser_go(sessions[i], now);
         for (int i = 0; i < wanted[CHURN] && i < at_once; i++) churn(NULL);
     } else if (!strncmp(line, "mark", 4)) {
         report("marked", now, cpu_seconds());
@@ -137,10 +139,23 @@ static void stdin_ready(source *s, uint32_t events) {
     for (char *end; (end = strchr(line, '\n')); memmove(line, end + 1, held = strlen(end + 1)), line[held] = 0) command(line);
 }
 
+/* Let sessions do what is due; when is the next? */
+static uint64_t sessions_tick(uint64_t now) {
+    uint64_t soonest = UINT64_MAX;
+    for (int i = wanted[IDLE]; i < the_plan.sessions; i++) {
+        if (due[i] && due[i] <= now) due[i] = browser_tick(sessions[i], due[i], now);
+        if (due[i] && due[i] < soonest) soonest = due[i];
+    }
+    return soonest;
+}
+
+static int milliseconds_until(uint64_t time, uint64_t now) {
+    if (time <= now) return 1; /* late: looked at again soon, or when bytes come */
+    return time - now < LONGEST * (uint64_t)MILLISECOND ? (int)((time - now) / MILLISECOND) + 1 : LONGEST;
+}
+
 static void look(uint64_t now) {
     if (!told_open && the_plan.sessions) open_more();
-    if (running)
-        for (int i = wanted[IDLE]; i < the_plan.sessions; i++) browser_tick(sessions[i], now);
     if (timed) servers_tick(now);
     if (splicing && (int)the_tally.opened == the_plan.sessions) {
         splicing = false;
@@ -213,6 +228,7 @@ int main(int argc, char **argv) {
     for (int i = 0; i < the_plan.stream_count; i++) the_plan.streams[i] = stream_load(streams[i], frame);
     the_plan.sessions = wanted[IDLE] + wanted[INPUT] + wanted[FLOW];
     sessions = calloc((size_t)the_plan.sessions + 1, sizeof *sessions);
+    due = calloc((size_t)the_plan.sessions + 1, sizeof *due);
     browser_gone = churn;
     signal(SIGPIPE, SIG_IGN);
     loop_init();
@@ -222,10 +238,10 @@ int main(int argc, char **argv) {
     loop_watch(0, &commands);
     mark();
     if (!the_plan.sessions) report("open", marked_at, marked_cpu);
-    timed = the_plan.rate || the_plan.read_rate;
     for (int i = 0; i < the_plan.stream_count; i++) timed |= the_plan.streams[i]->moments != NULL;
     for (;;) {
-        look(now_ns());
-        loop_turn(timed || splicing ? 1 : 100);
+        uint64_t now = now_ns(), next = sessions_tick(now);
+        look(now);
+        loop_turn(timed || splicing ? 1 : milliseconds_until(next, now));
     }
 }
