@@ -1,7 +1,7 @@
 """What keys and buttons a machine has really got, and which of them are down: asked of X itself and of QEMU."""
 
-import asyncio
 import contextlib
+import os
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -16,7 +16,6 @@ from support.servers.xserver import Display
 
 Event = tuple[str, bool]  # name of a key or button, and whether it went down
 
-_X_NOTICES = 0.05  # seconds: an X server acts on the end of a connection at once
 _QUERY_POINTER, _QUERY_KEYMAP = 38, 44
 _X_KEYS = {38: "a", 56: "b", 54: "c", 40: "d", 37: "ctrl", 50: "shift"}  # evdev's keycodes, which Xvnc uses
 _X_BUTTONS = {1: "left", 2: "middle", 3: "right"}
@@ -30,6 +29,10 @@ class Inputs(Protocol):
 
     def events(self) -> list[Event]:
         """All so far, oldest first."""
+        ...
+
+    def count(self) -> int:
+        """How many of any kind, movements of the pointer included."""
         ...
 
     def down(self) -> set[str]:
@@ -63,21 +66,30 @@ class _Asker(Painter):
 
 
 class XInputs:
-    """An X server's: xinput writes down what happens, X itself says what is down."""
+    """An X server's: xinput writes down what happens, X itself says what is down. Made before there are viewers."""
 
-    def __init__(self, xinput: Program, asker: _Asker) -> None:
+    def __init__(self, server: Program, xinput: Program, asker: _Asker) -> None:
+        self._server = server
         self._xinput = xinput
         self._asker = asker
+        self._files = self._open_files()
 
     def events(self) -> list[Event]:
         found = _X_EVENT.findall(self._xinput.output())
         return [(_name(kind, int(code)), _X_KINDS[kind]) for kind, code in found if kind in _X_KINDS]
 
+    def count(self) -> int:
+        return self._xinput.output().count("EVENT type")
+
     def down(self) -> set[str]:
         return self._asker.down()
 
     async def alone(self) -> None:
-        await asyncio.sleep(_X_NOTICES)
+        """It lets go of what a viewer held, and then of its connection."""
+        await eventually(lambda: self._open_files() <= self._files, what="the end of a viewer's connection")
+
+    def _open_files(self) -> int:
+        return len(os.listdir(f"/proc/{self._server.pid}/fd"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +101,9 @@ class QemuInputs:
     def events(self) -> list[Event]:
         found = (_QEMU_EVENT.search(line) for line in self.machine.inputs())
         return [(event[1], event[2] == "1") for event in found if event]
+
+    def count(self) -> int:
+        return len(self.machine.inputs())
 
     def down(self) -> set[str]:
         state = dict(self.events())
@@ -120,4 +135,4 @@ async def x_inputs(display: Display, logs: Path) -> AsyncIterator[XInputs]:
     async with running("xinput", argv, logs=logs, env={"DISPLAY": display.name}) as watching:
         await eventually(lambda: "TigerVNC keyboard" in watching.output(), what="xinput's list of devices")
         with _Asker(display) as asker:
-            yield XInputs(watching, asker)
+            yield XInputs(display.process, watching, asker)

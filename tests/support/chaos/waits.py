@@ -27,7 +27,8 @@ WINDOW = 3.0
 LONGER = 9.0  # a window in which there are several tries
 AWAY = 7.0  # seconds of it
 SILENCE = 20.0  # seconds between two pings of an upstream, for their answers, and before the kernel probes plain TCP
-GIVEN_UP = 2 * SILENCE + 9.0  # nobody has noticed
+SPARE = 20.0  # seconds beyond what something takes on a machine of its own
+GIVEN_UP = 2 * SILENCE + SPARE  # nobody has noticed
 
 LUMP = 0.2  # seconds for which all that goes to a server is collected
 MOVES = 12  # of the pointer in half that time: more than the 125 bytes that a pong may hold
@@ -53,15 +54,16 @@ class Place:
 
     async def open(self) -> NoVnc:
         client = await self.engine.open(await self.gateway.address(self.console), HEXTILE)
-        await client.draws(1, since=0)
+        await client.draws(1, since=0, within=SPARE)
         return client
 
 
 async def dies_every_second(place: Place) -> tuple[list[float], NoVnc]:
     """It dies for a while; then it stays, and the picture has to come back as soon as the budget allows a dial."""
-    place.cutter.follow(Plan(1_000_000, last=1 << 40, patience=LIFE, ways=(Way.RESET,)))
     client = await place.open()
+    place.cutter.follow(Plan(1_000_000, last=1 << 40, patience=LIFE, ways=(Way.RESET,)))
     began = time.monotonic()
+    await place.cutter.cut()
     await asyncio.sleep(DYING)
     place.cutter.calm()
 
@@ -70,8 +72,8 @@ async def dies_every_second(place: Place) -> tuple[list[float], NoVnc]:
         newest = place.cutter.connections[-1]
         return newest.cut is None and time.monotonic() - newest.began > 2 * LIFE
 
-    await eventually(lives, within=began + MINUTE + 10 - time.monotonic(), what="a connection that stays")
-    await client.draws(2, since=await client.drawn())
+    await eventually(lives, within=began + MINUTE + SPARE - time.monotonic(), what="a connection that stays")
+    await client.draws(2, since=await client.drawn(), within=SPARE)
     return place.cutter.dials, client
 
 
@@ -81,7 +83,7 @@ async def stays_away(place: Place) -> tuple[float, str]:
     place.cutter.up = False
     await place.cutter.cut()
     began = time.monotonic()
-    await eventually(lambda: client.ended is not None, within=WINDOW + 10, what="the end")
+    await eventually(lambda: client.ended is not None, within=WINDOW + SPARE, what="the end")
     return time.monotonic() - began, client.ended or ""
 
 
@@ -92,13 +94,13 @@ async def comes_back(place: Place) -> None:
     await place.cutter.cut()
     await asyncio.sleep(AWAY)
     place.cutter.up = True
-    await client.draws(2, since=await client.drawn(), within=LONGER - AWAY + 2)
+    await client.draws(2, since=await client.drawn(), within=LONGER - AWAY + SPARE)
 
 
 async def falls_silent(place: Place, *, after: float, slow: bool = False) -> float:
     """The cable is pulled: after how long the gateway dials anew, and the picture moves on."""
     client = await place.engine.open(await place.gateway.address(place.console), RAW if slow else HEXTILE)
-    await client.draws(2, since=0)
+    await client.draws(2, since=0, within=SPARE)
     await asyncio.sleep(after)
     reading = asyncio.create_task(_read_slowly(client)) if slow else None
     dials = len(place.cutter.dials)
@@ -111,7 +113,7 @@ async def falls_silent(place: Place, *, after: float, slow: bool = False) -> flo
         with contextlib.suppress(asyncio.CancelledError):
             await reading
         await client.pause(on=False)
-    await client.draws(3, since=await client.drawn())
+    await client.draws(3, since=await client.drawn(), within=SPARE)
     return took
 
 
