@@ -113,6 +113,7 @@ class Relay:
 
     def _attach(self, upstream: UpstreamLeg) -> None:
         self.upstream = upstream
+        self._payload_before -= upstream.payload_out  # the handshake is no message of a session's
         self._lost = lost = asyncio.get_running_loop().create_future()
         upstream.on_payload = self._from_upstream
         if upstream.can_ping:
