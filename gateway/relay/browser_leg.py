@@ -21,13 +21,11 @@ class BrowserLeg(Leg):
     """Speaks WebSocket as the server; hands on unmasked payload, sends spans as one binary message each.
 
     `on_payload` gets the payload spans of one read. `notices`: the page asked to be told what goes on.
-    `on_gone` is called when the connection is over, so that whoever accepted it can let go.
     """
 
-    def __init__(self, buffer: ReceiveBuffer, *, on_gone: Callable[[Exception | None], None]) -> None:
+    def __init__(self, buffer: ReceiveBuffer) -> None:
         super().__init__(buffer)
         self._scanner = Scanner(from_browser=True, max_payload=MAX_PAYLOAD)
-        self._on_gone = on_gone
         self.on_payload: Callable[[Sequence[Span]], None] = lambda _: None
         self.payload_out = 0
         self.notices = False
@@ -116,8 +114,3 @@ class BrowserLeg(Leg):
         super().connection_made(transport)
         assert self._transport is not None
         sockets.bound_unsent(self._transport)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Report the end, and let go of what accepted the connection."""
-        super().connection_lost(exc)
-        self._on_gone(exc)

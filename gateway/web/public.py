@@ -145,7 +145,6 @@ class PublicSite:
             raise web.HTTPBadRequest  # nobody is there to read it
         taken.leg.notices = request.query.get("notices") == "1"
         self._registry.open(grant, provider, taken.leg, source=request.remote or "")
-        await taken.wait_gone()
         return taken.response
 
     def _check_origin(self, request: web.Request) -> None:

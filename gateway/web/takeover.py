@@ -4,8 +4,8 @@ What aiohttp keeps of the connection (its table, its private buffer) is handed b
 each step has its reason beside it.
 """
 
-import asyncio
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from aiohttp import web
 
@@ -28,17 +28,12 @@ class _Tail:
         """The connection is gone; the leg hears of it by itself."""
 
 
+@dataclass(frozen=True, slots=True)
 class Takeover:
     """One accepted upgrade: the response that aiohttp wants back, and the leg that has the socket."""
 
-    def __init__(self, response: web.StreamResponse, leg: BrowserLeg, gone: asyncio.Future[None]) -> None:
-        self.response = response
-        self.leg = leg
-        self._gone = gone
-
-    async def wait_gone(self) -> None:
-        """Wait for the end of the connection: the handler must not return earlier."""
-        await self._gone
+    response: web.StreamResponse
+    leg: BrowserLeg
 
 
 async def take_over(request: web.Request, headers: Mapping[str, str], buffer: ReceiveBuffer) -> Takeover | None:
@@ -54,20 +49,17 @@ async def take_over(request: web.Request, headers: Mapping[str, str], buffer: Re
     transport = request.transport
     if transport is None:
         return None
+    http = request.protocol
     tail = _Tail()
     # Before set_protocol: hands over bytes that came with the upgrade and resumes reading if they paused it.
-    request.protocol.set_parser(tail)  # type: ignore[arg-type]  # only its feeding is used
-    gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    http = request.protocol
-
-    def on_gone(error: Exception | None) -> None:
-        http.connection_lost(error)  # else aiohttp's table of connections grows
-        if not gone.done():
-            gone.set_result(None)
-
-    leg = BrowserLeg(buffer, on_gone=on_gone)
+    http.set_parser(tail)  # type: ignore[arg-type]  # only its feeding is used
+    leg = BrowserLeg(buffer)
     transport.set_protocol(leg)
     leg.connection_made(transport)
+    # For aiohttp the connection is over, so it keeps nothing of the request (12 KB) while the session lives. It
+    # closes a transport that it has.
+    http.transport = None
+    http.connection_lost(None)
     if tail.size:
         leg.end(ProtocolViolation("bytes came with the upgrade"))  # the session closes with it
-    return Takeover(response, leg, gone)
+    return Takeover(response, leg)
