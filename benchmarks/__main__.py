@@ -24,7 +24,7 @@ from benchmarks.table import table
 COMMITTED = Path(__file__).with_name("results.json")
 
 QUICK_ROWS = ("bulk-raw", "bulk-raw-tls", "tight-1k", "tight-200", "input", "office", "connect", "slow")
-QUICK_SUBJECTS = ("gateway", "nginx-256k", "direct")
+QUICK_SUBJECTS = ("gateway", "nginx-256k")
 
 console = Console(width=None if sys.stdout.isatty() else 120)
 

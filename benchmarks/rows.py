@@ -90,16 +90,16 @@ ROWS: dict[str, Row] = {
     "bulk-raw-1k4": _bulk("full-HD Raw, frames of 1.4 KB", "raw", 1400, _RAW),
     "bulk-raw-tls": _bulk("full-HD Raw, TLS upstream", "raw", _KB, _RAW, upstream="wss", subjects=TLS),
     "bulk-raw-https": _bulk("full-HD Raw, TLS to the browser", "raw", _KB, _RAW, browser_tls=True, subjects=TLS),
-    "bulk-raw-tcp": _bulk("full-HD Raw, plain TCP upstream", "raw", 0, _FIFTH, upstream="tcp", subjects=BY_TCP),
+    "bulk-raw-tcp": _bulk("full-HD Raw, plain TCP upstream", "raw", 0, None, upstream="tcp", subjects=BY_TCP),
     "tight-1k": _bulk("Tight of 1 KB, frames of 64 KB", "tight-1k", _KB, _TIGHT),
     "tight-1k-1k4": _bulk("Tight of 1 KB, frames of 1.4 KB", "tight-1k", 1400, _TIGHT),
     "tight-1k-tls": _bulk("Tight of 1 KB, TLS upstream", "tight-1k", _KB, _TIGHT, upstream="wss", subjects=TLS),
     "tight-200": _bulk("Tight of 200 B, frames of 64 KB", "tight-200", _KB, _TIGHT),
-    "tight-1k-tcp": _bulk("Tight of 1 KB, plain TCP upstream", "tight-1k", 0, _FIFTH, upstream="tcp", subjects=BY_TCP),
+    "tight-1k-tcp": _bulk("Tight of 1 KB, plain TCP upstream", "tight-1k", 0, None, upstream="tcp", subjects=BY_TCP),
     "input": Row("100 sessions, pointer and update", _POINTERS, "µs / trip", "trip", targets=_INPUT),
     "input-tls": Row("100 sessions, TLS upstream", _POINTERS, "µs / trip", "trip", TLS, targets=_INPUT, upstream="wss"),
     "input-tcp": Row(
-        "100 sessions, plain TCP upstream", {**_POINTERS, "frame": 0}, "µs / trip", "trip", BY_TCP, (_FIFTH,), "tcp"
+        "100 sessions, plain TCP upstream", {**_POINTERS, "frame": 0}, "µs / trip", "trip", BY_TCP, (), "tcp"
     ),
     "input-paced": Row(
         "100 sessions, 20 pointer events a second each", {**_POINTERS, "rate": 20}, "µs / trip", "trip", targets=_INPUT
