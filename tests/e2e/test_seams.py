@@ -17,7 +17,7 @@ import pytest
 import pytest_asyncio
 from support.chaos.cutter import Cutter, cutter
 from support.chaos.plan import Plan, Way
-from support.chaos.scenes import Behind, desk, guest
+from support.chaos.scenes import Behind, desk, guest, shadow
 from support.components import needs
 from support.gateway import MANY_DIALS, Gateway, gateway
 from support.guest import client_messages
@@ -29,7 +29,7 @@ from support.seams import Comparison, Stream, counted, taken_apart
 from support.tap import Tap, after_client_init, after_server_init, tapped
 from support.viewing import FLOWING, HEXTILE, POINTER, PSEUDO, RAW, TIGHT, ZLIB, ZRLE, Wish
 
-pytestmark = [needs("qemu", "xvnc", "xterm"), pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [needs("qemu", "xvnc", "x11vnc", "xterm"), pytest.mark.asyncio(loop_scope="module")]
 
 CUTS = 6
 LAST = 60_000  # bytes of a server after which it is cut at the latest
@@ -41,8 +41,11 @@ SEAM = {"unfinished_dropped", "padding_added", "last_rect_added", "empty_rectang
 SEAM |= {"desktop_size_added", "desktop_name_added", "end_of_continuous_updates_dropped"}
 ROUNDED = 0.2  # milliseconds, in all
 
+UNTOLD_SIZES = (Encoding.EXTENDED_DESKTOP_SIZE,)  # without it no server says its size again after ServerInit
+
 CONTINUOUS_TIGHT = Wish((Encoding.COPY_RECT, Encoding.TIGHT), continuous=True)
 CONTINUOUS_ZRLE = Wish((Encoding.COPY_RECT, Encoding.ZRLE), continuous=True)
+CORRE, ZYWRLE = Wish((Encoding.CORRE,)), Wish((Encoding.ZYWRLE,))
 CONTINUOUS_RAW = Wish((Encoding.RAW,), continuous=True)
 
 REPLAY = [
@@ -101,14 +104,18 @@ async def house(module_artifacts: Path) -> AsyncIterator[House]:
         guest(logs=logs) as machine,
         desk(logs=logs, size=(480, 360)) as one,
         tapped(machine.address) as of_qemu,
+        shadow(one, logs=logs) as over,
         tapped(one.address) as of_xvnc,
+        tapped(over.address) as of_x11vnc,
         cutter(of_qemu.address) as qemu,
         cutter(of_xvnc.address) as xvnc,
+        cutter(of_x11vnc.address) as x11vnc,
         cutter(of_xvnc.address, of_qemu.address) as both,
     ):
-        taps = {of_qemu.address.port: of_qemu, of_xvnc.address.port: of_xvnc}
-        behind = Behind({of_qemu.address: machine, of_xvnc.address: one})
-        lines = {name: Line(cuts, taps, behind) for name, cuts in (("qemu", qemu), ("xvnc", xvnc), ("both", both))}
+        taps = {tap.address.port: tap for tap in (of_qemu, of_xvnc, of_x11vnc)}
+        behind = Behind({of_qemu.address: machine, of_xvnc.address: one, of_x11vnc.address: over})
+        cutters = {"qemu": qemu, "xvnc": xvnc, "x11vnc": x11vnc, "both": both}
+        lines = {name: Line(cuts, taps, behind) for name, cuts in cutters.items()}
         consoles = {name: line.cutter.address for name, line in lines.items()}
         async with gateway(consoles, logs=logs, provider=MANY_DIALS) as running:
             yield House(running, lines)
@@ -246,7 +253,10 @@ def check_times(seen: Seen) -> None:
         pytest.param("xvnc", CONTINUOUS_TIGHT, (), id="xvnc-tight"),
         pytest.param("xvnc", CONTINUOUS_ZRLE, (), id="xvnc-zrle"),
         pytest.param("xvnc", CONTINUOUS_RAW, (), id="xvnc-raw"),
+        pytest.param("x11vnc", CORRE, (), id="x11vnc-corre"),
+        pytest.param("x11vnc", ZYWRLE, (), id="x11vnc-zywrle"),
         pytest.param("both", TIGHT, (), id="another-server-each-time"),
+        pytest.param("both", HEXTILE, UNTOLD_SIZES, id="another-size-each-time"),
     ],
 )
 async def test_what_a_splice_changes_is_on_the_list_and_in_the_log(
@@ -254,6 +264,9 @@ async def test_what_a_splice_changes_is_on_the_list_and_in_the_log(
 ) -> None:
     seen = await look(house, console, wish, without)
     check_bytes(seen)
+    changes = {kind for line in seen.told for kind in line["changes"]}
+    assert ("desktop_name_added" in changes) == (console == "both")
+    assert ("desktop_size_added" in changes) == (without == UNTOLD_SIZES)
     check_replay(seen)
     check_times(seen)
     check_that_it_can_fail(seen)

@@ -25,7 +25,8 @@ class RfbClient:
     """One connection. `received` is every byte that came after ServerInit, `sent` every byte after ClientInit.
 
     `formats` are the pixel formats in force, each with the place in `received` from which on it counts. While
-    `continuous` is set, no update is asked for: the server sends by itself.
+    `continuous` is set, no update is asked for: the server sends by itself. Answers to fences are put into `late`
+    instead of being sent if that is a list.
     """
 
     def __init__(self, transport: Transport) -> None:
@@ -37,6 +38,7 @@ class RfbClient:
         self._decoder: Decoder | None = None
         self.formats: list[tuple[int, PixelFormat]] = []
         self.continuous = False
+        self.late: list[bytes] | None = None
         self._seen = 0
 
     @property
@@ -165,7 +167,11 @@ class RfbClient:
         if message.kind is ServerMessage.FENCE:
             flags = int.from_bytes(message.body[3:7], "big")
             if flags & _REQUEST:
-                await self.send(messages.fence(flags & _FLAGS_ANSWERED, message.body[8:]))
+                answer = messages.fence(flags & _FLAGS_ANSWERED, message.body[8:])
+                if self.late is None:
+                    await self.send(answer)
+                else:
+                    self.late.append(answer)
 
     async def _read(self, count: int) -> bytes:
         while len(self._early) < count:
