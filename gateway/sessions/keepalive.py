@@ -48,7 +48,10 @@ class UpstreamKeepalive:
         """The connection ended; True if that looks like its host's limit for want of input."""
         self._note(client, now)
         idle = now - max(self._input_at, self._touched_at)
-        return closed and idle >= self._settings.upstream_after and self._limits.cut(self._host, idle, now)
+        if not closed or idle < self._settings.upstream_after:
+            return False
+        asked = self._settings.method not in ("off", "ping")
+        return self._limits.cut(self._host, idle, now, asked=asked)
 
     @property
     def _climbs(self) -> bool:

@@ -95,6 +95,18 @@ def test_auto_climbs_only_where_two_cuts_taught_it():
     assert relay.sent.count(SCROLL_LOCK_UP) == 6
 
 
+@pytest.mark.parametrize("method", ["off", "ping"])
+def test_cuts_without_keepalive_do_not_make_others_climb(method: str):
+    limits = IdleLimits()
+    for begin in (0, 300, 600):
+        relay, keepalive = make(method, limits, begin)
+        run(relay, keepalive, begin + 1, begin + 300)
+        keepalive.lost(relay.client_stream, begin + 300, closed=True)  # type: ignore[arg-type]
+    relay, keepalive = make("auto", limits)
+    run(relay, keepalive, 1, 300)
+    assert SCROLL_LOCK_UP not in relay.sent
+
+
 def test_cuts_of_busy_sessions_teach_nothing():
     limits = IdleLimits()
     for _ in range(5):
