@@ -16,12 +16,13 @@ import pytest
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """A program found on PATH (any of `programs`) or an importable Python `module`."""
+    """A program found on PATH (any of `programs`), an importable Python `module`, or a `file` to compile with."""
 
     name: str
     package: str
     programs: tuple[str, ...] = ()
     module: str | None = None
+    file: str | None = None
 
     def path(self) -> str | None:
         """Where the program is, None if it is not installed."""
@@ -32,6 +33,8 @@ class Component:
     def present(self) -> bool:
         if self.module is not None:
             return importlib.util.find_spec(self.module) is not None
+        if self.file is not None:
+            return os.path.exists(self.file)
         return self.path() is not None
 
     @property
@@ -54,6 +57,8 @@ _ALL = (
     Component("nginx", "nginx-light", programs=("nginx",)),
     Component("haproxy", "haproxy", programs=("haproxy",)),
     Component("redis", "redis-server", programs=("redis-server", "valkey-server")),
+    Component("cc", "gcc", programs=("cc", "gcc")),
+    Component("libvncclient", "libvncserver-dev", file="/usr/include/rfb/rfbclient.h"),
     Component("nasm", "nasm", programs=("nasm",)),
     Component("websockify", "websockify", module="websockify"),
     Component("vncdotool", "vncdotool", module="vncdotool"),
