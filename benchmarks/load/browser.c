@@ -73,16 +73,13 @@ static void flow(browser *b) {
     if (the_plan.read_rate) conn_listen_to(&b->c, false);
 }
 
-static void goodbye(browser *b) {
-    b->step = GOODBYE;
-    post(b, CLOSE, "\3\350", 2);
-}
-
 static void has_picture(browser *b) {
     b->step = OPEN;
     the_tally.opened++;
     if (b->asked_at) note_delay(now_ns() - b->asked_at);
-    if (b->kind == CHURN) goodbye(b);
+    if (b->kind != CHURN) return;
+    b->step = GOODBYE;
+    post(b, CLOSE, "\3\350", 2);
 }
 
 static void complete(browser *b) { /* all that was expected is here */
@@ -139,9 +136,8 @@ static size_t advance(browser *b, const uint8_t *data, size_t size) {
         if (size < needed) return 0;
     }
     if (b->step == VERSION) post(b, BINARY, "RFB 003.008\n", 12);
-    else if (b->step == SECURITY) post(b, BINARY, "\1", 1);
-    else if (b->step == RESULT) post(b, BINARY, "\1", 1);
-    else set_up(b);
+    else if (b->step == SERVER_INIT) set_up(b);
+    else post(b, BINARY, "\1", 1); /* security type None; a shared session */
     b->step++;
     return needed;
 }
@@ -236,8 +232,7 @@ static void opened(connection *c) {
 
 static void closed(connection *c) {
     browser *b = (browser *)c;
-    bool over = b->step == GOODBYE;
-    if (!over) the_tally.lost++;
+    if (b->step != GOODBYE) the_tally.lost++;
     if (b->kind != CHURN) return; /* main has it in its list */
     browser_gone(b);
     free(b);
