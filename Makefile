@@ -18,8 +18,11 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 PYTHONS := python3 python3.14 python3.13 python3.12 python3.11
 FITS := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
-# What an install depends on: a change here installs again, and builds the page again if it has to be.
-PARTS := pyproject.toml $(shell find web -name node_modules -prune -o -type f -print)
+# What an install depends on: a change here installs again, and builds what comes of it again: page, compiled framing.
+TYPED := $(shell find gateway -name '*.pxd')
+PARTS := pyproject.toml hatch_build.py gateway/compiled/loader.py $(TYPED) $(TYPED:.pxd=.py) \
+  $(shell find web -name node_modules -prune -o -type f -print)
+FRAMING := from gateway.compiled.loader import framing; print("vnc-gateway is installed. Its framing is", framing() + ".")
 
 # What waits for real clocks, or looks at held keys through a real X server, wants a machine of its own: make chaos.
 QUICK := --ignore tests/chaos/test_patience.py --ignore tests/chaos/test_input.py
@@ -69,9 +72,11 @@ $(VENV)/.created:
 $(VENV)/.installed: $(VENV)/.created $(PARTS)
 	@echo "Installing vnc-gateway into $(VENV) …"
 	@$(PIP) --editable .
+	@$(BIN)/python -c '$(FRAMING)'
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.created $(PARTS)
 	@echo "Installing vnc-gateway and what its tests need into $(VENV) …"
 	@$(PIP) --editable '.[dev]'
+	@$(BIN)/python -c '$(FRAMING)'
 	@touch $(VENV)/.installed $@

@@ -7,6 +7,7 @@ import signal
 import structlog
 
 from gateway.app.wiring import providing, running
+from gateway.compiled.loader import framing
 from gateway.config.settings import Settings
 from gateway.errors import ConfigurationError
 
@@ -24,6 +25,7 @@ async def serve(settings: Settings) -> None:
             listen=f"{settings.listen.host}:{gateway.public_port}",
             admin=f"{settings.admin.host}:{gateway.admin_port}",
             providers=sorted(settings.providers),
+            framing=framing(),
         )
         gc.collect()
         gc.freeze()  # what is here now stays; there is no need to look through it again and again

@@ -17,6 +17,8 @@ Released = list[memoryview | bytes]
 # joining costs a microsecond.
 GLIMPSE = 64
 
+WHOLE_CHUNK = 1 << 30  # where a length can't be known
+
 
 class Framing:
     """A stream in one direction. Subclasses say in `_advance` what is whole."""

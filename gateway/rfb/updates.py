@@ -11,8 +11,9 @@ from abc import abstractmethod
 from struct import Struct
 
 from gateway.errors import NotUnderstood
+from gateway.rfb import wire
 from gateway.rfb.encodings import Encoding
-from gateway.rfb.framing import GLIMPSE, Framing, Released
+from gateway.rfb.framing import GLIMPSE, WHOLE_CHUNK, Framing, Released
 from gateway.rfb.held import HeldBudget
 from gateway.rfb.inflators import Inflator
 from gateway.rfb.learning import LEARNT, learn
@@ -28,14 +29,12 @@ from gateway.rfb.standing import Inside, Standing
 from gateway.rfb.zlib_streams import ZlibStreams
 
 HEADER = Struct(">HHHHi")  # x, y, width, height, encoding
-_UPDATE = Struct(">BxH")
+_UPDATE_HEAD = 4  # bytes: type, padding, count
 
 # An enum's member costs 0.1 µs each time in CPython 3.11, as much as unpacking a header: those in use are read once.
 _TIGHT, _TIGHT_PNG, _HEXTILE, _JPEG = Encoding.TIGHT, Encoding.TIGHT_PNG, Encoding.HEXTILE, Encoding.JPEG
 _RAW, _LAST_RECT = Encoding.RAW, Encoding.LAST_RECT
 _MESSAGE, _RECTANGLE, _BULK, _DROPPED, _TILES, _IMAGE, _SEAM = Inside
-
-_WHOLE_CHUNK = 1 << 30  # what is joined at a time while a length can't be known
 
 
 class UpdateFraming(Framing):
@@ -187,7 +186,7 @@ class UpdateFraming(Framing):
         end = self._walk(image, view, at + HEADER.size, limit)
         if image.done:
             return end
-        self._glimpse = _WHOLE_CHUNK
+        self._glimpse = WHOLE_CHUNK
         if self._hold(at, limit + 1):
             return at
         self.memory.oversized += 1
@@ -213,10 +212,10 @@ class UpdateFraming(Framing):
         return self._rectangles_done(end, self._rectangles_left - 1)
 
     def _begin_update(self, view: memoryview, at: int, limit: int, out: Released) -> int:
-        if limit - at < _UPDATE.size:
-            return self._wait(at, at + _UPDATE.size)
-        _, count = _UPDATE.unpack_from(view, at)
-        end = at + _UPDATE.size
+        if limit - at < _UPDATE_HEAD:
+            return self._wait(at, at + _UPDATE_HEAD)
+        _, count = wire.update_head(view, at)
+        end = at + _UPDATE_HEAD
         self._format = self.memory.formats.update_begun()
         if count:
             # 65535 may mean "until LastRect"; clients count all the same, so that many is the end either way.
@@ -232,7 +231,7 @@ class UpdateFraming(Framing):
         """Take the rectangle at `at`, or a run of Tight ones."""
         if limit - at < HEADER.size:
             return self._wait(at, at + HEADER.size)
-        _, _, width, height, encoding = HEADER.unpack_from(view, at)
+        width, height, encoding = wire.rectangle_head(view, at)
         body = at + HEADER.size
         if encoding == _TIGHT and self._between is _RECTANGLE:  # the seam looks at them one by one
             after = self._tight_run(view, at, limit)
@@ -264,7 +263,7 @@ class UpdateFraming(Framing):
 
     def _measured(self, view: memoryview, at: int, limit: int, encoding: int) -> int:
         """A rectangle whose length is all there is to find out."""
-        _, _, width, height, _ = HEADER.unpack_from(view, at)
+        width, height, _ = wire.rectangle_head(view, at)
         measure = MEASURES.get(encoding)
         if measure is None:
             raise NotUnderstood(f"rectangle in encoding {encoding}")

@@ -14,3 +14,6 @@ three_bytes = Struct("BBB").unpack_from
 
 update_head = Struct(">BxH").unpack_from
 """(view, at) -> type of message, count of rectangles."""
+
+rectangle_head = Struct(">4xHHi").unpack_from
+"""(view, at) -> width, height, encoding."""

@@ -4,7 +4,6 @@ Owns where each of them begins, and what is to become of the header there. Leave
 rectangles/, what the client's inflators have been fed to inflators, and changing the bytes to updates.
 """
 
-from array import array
 from enum import IntEnum
 
 from gateway.errors import UpstreamChanged, UpstreamLost
@@ -49,7 +48,7 @@ class ZlibStreams:
         self._changed = memory.changed
         self._seam = memory.seam
         self._starts = [Start.CONNECTION for _ in Stream]
-        self.ends = array("q", [0] * TIGHT_STREAMS)
+        self.ends = [0] * TIGHT_STREAMS
         self.plain = bytearray()
         self._mark_plain()
 
@@ -83,11 +82,9 @@ class ZlibStreams:
 
     def settle(self, view: memoryview) -> None:
         """Remember the compressed bytes that tight.run has passed in `view`."""
-        ends = self.ends
-        for stream, end in enumerate(ends):
+        for stream, end in enumerate(self.ends):
             if end:
                 self._inflators[stream].tail = bytes(view[end - 4 : end])
-                ends[stream] = 0
 
     def _starts_in(self, parts: Tight | Compressed) -> bool:
         stream = parts.stream

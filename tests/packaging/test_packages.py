@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from support.components import missing_is_failure
 
+from gateway.compiled import loader
+
 ROOT = Path(__file__).parents[2]
 LEFT_OUT = (".git", ".venv", "node_modules", ".artifacts", "__pycache__", ".*_cache", ".hypothesis", "dist")
 PAGE = {"console.html", "console.js", "page.css", "novnc.js", "novnc.LICENSE.txt", "client.js", "endings.js"}
@@ -61,11 +63,14 @@ def test_an_sdist_becomes_a_wheel_without_npm(tmp_path):
         names = archive.getnames()
         archive.extractall(tmp_path / "unpacked", filter="data")
     assert page_in(names) >= PAGE
-    assert not [name for name in names if "node_modules" in name]
+    assert not [name for name in names if "node_modules" in name or name.endswith(".so")]
+    assert {Path(name).name for name in names} >= {"hatch_build.py", "tight.py", "tight.pxd"}
     (tree,) = (tmp_path / "unpacked").iterdir()
     result = run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path), cwd=tree, npm=False)
     assert result.returncode == 0, result.stderr
-    (wheel,) = tmp_path.glob("*.whl")
+    (line,) = [line for line in (result.stdout + result.stderr).splitlines() if "interpreted" in line]
+    assert "no C compiler" in line
+    (wheel,) = tmp_path.glob("*-py3-none-any.whl")
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
         licences = archive.read("gateway/web/static/novnc.LICENSE.txt").decode()
@@ -76,9 +81,13 @@ def test_an_sdist_becomes_a_wheel_without_npm(tmp_path):
 
 
 def test_a_clone_becomes_a_wheel_on_a_machine_without_npm(tmp_path):
-    """The hook asks for Node.js from the Python package index."""
+    """The hook asks for Node.js from the Python package index. A compiled framing that is there is carried along."""
     tree = copy(tmp_path / "tree", built=False)
     from_index(run(sys.executable, "-m", "pip", "wheel", "--no-deps", "-w", str(tmp_path), ".", cwd=tree, npm=False))
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
-        assert page_in(archive.namelist()) >= PAGE
+        names = archive.namelist()
+    assert page_in(names) >= PAGE
+    carried = {Path(name).name for name in names if name.endswith(".so")}
+    assert carried == {file.name for file in loader.built(tree).values()}
+    assert wheel.name.endswith("-py3-none-any.whl") is not bool(carried)

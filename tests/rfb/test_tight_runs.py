@@ -1,4 +1,4 @@
-"""Plain Tight rectangles taken in a row (rfbproto, Tight Encoding), over the ends of updates where nothing is due there."""
+"""Plain Tight rectangles in a row (rfbproto, Tight Encoding), over the ends of updates where nothing is due there."""
 
 from support.rfb_streams import RGB565, RGB888, TIGHT, rectangle, server_init, update
 
