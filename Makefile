@@ -4,7 +4,7 @@
 #   make test     all tests; what is not installed here is skipped by name
 #   make chaos    upstreams that die, two hundred times for each encoding, under the real noVNC: an hour or two
 #   make soak-short  idle, busy and stuck sessions, a minute of each: what the gateway holds does not grow
-#   make bench    the gateway beside nginx, HAProxy, websockify and others: forty minutes, on a machine left alone
+#   make bench    the gateway beside nginx, HAProxy, websockify and others: fifty minutes, on a machine left alone
 #   make bench-report writes what make bench found into the README, the pages and the plots
 #   make bench-quick  is it slower than the committed table says? Two minutes
 #   make check    format, lint, types, import floors, configuration schema

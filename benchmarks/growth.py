@@ -24,7 +24,7 @@ class Sweep:
 
 def _pointers(sessions: int, rate: float, rounds: int) -> Row:
     load: Arguments = {"input": sessions, "update": "update", "rate": rate, "picture": "first"}
-    return Row("", load, "µs / trip", "trip", SUBJECTS, seconds=2.0, rounds=rounds, fresh=True, warm=1.0)
+    return Row("", load, "µs / trip", "trip", SUBJECTS, seconds=1.5, rounds=rounds, fresh=True, warm=0.5)
 
 
 def _rectangles(size: int) -> Row:

@@ -50,11 +50,11 @@ class Row:
     upstream: Scheme = "ws"
     browser_tls: bool = False
     kind: Kind = "steady"
-    seconds: float = 1.0
+    seconds: float = 0.7
     rounds: int | None = None
     api: bool = False
     fresh: bool = False
-    warm: float = 0.3
+    warm: float = 0.2
 
     @property
     def sessions(self) -> int:
@@ -80,7 +80,7 @@ _OFFICE: Arguments = {
     "flow": 300,
     "picture": "first",
     "stream": ("terminal", "desktop-session", "boot"),
-    "stagger": 3,
+    "stagger": 2,
 }
 _POINTERS: Arguments = {"input": 100, "update": "update", "picture": "first"}
 _KB = 64 * 1024
@@ -102,7 +102,12 @@ ROWS: dict[str, Row] = {
         "100 sessions, plain TCP upstream", {**_POINTERS, "frame": 0}, "µs / trip", "trip", BY_TCP, (), "tcp"
     ),
     "input-paced": Row(
-        "100 sessions, 20 pointer events a second each", {**_POINTERS, "rate": 20}, "µs / trip", "trip", targets=_INPUT
+        "100 sessions, 20 pointer events a second each",
+        {**_POINTERS, "rate": 20},
+        "µs / trip",
+        "trip",
+        targets=_INPUT,
+        seconds=1.5,
     ),
     "mixed": Row(
         "100 paced input sessions beside 4 full-HD Raw streams",
@@ -113,6 +118,7 @@ ROWS: dict[str, Row] = {
             Target("p99", 1.5, 1.0, peer="nginx-256k", added=True),
             Target("fairness", 0.5, 0.8, least=True),
         ),
+        seconds=1.5,
         warm=0.6,
     ),
     "office": Row(
@@ -122,7 +128,7 @@ ROWS: dict[str, Row] = {
         "second",
         ("gateway", "nginx-256k", "haproxy", "c-relay", "direct"),
         targets=(Target("cost", 1.5, 1.0, peer="nginx-256k"),),
-        seconds=3,
+        seconds=2,
     ),
     "office-tls": Row(
         "the same, TLS upstream",
@@ -132,7 +138,7 @@ ROWS: dict[str, Row] = {
         ("gateway", "nginx-256k", "direct"),
         targets=(Target("cost", 1.5, 1.0, peer="nginx-256k"),),
         upstream="wss",
-        seconds=3,
+        seconds=2,
     ),
     "office-tcp": Row(
         "the same, plain TCP upstream",
@@ -142,7 +148,7 @@ ROWS: dict[str, Row] = {
         BY_TCP,
         targets=(_FIFTH,),
         upstream="tcp",
-        seconds=3,
+        seconds=2,
     ),
     "idle": Row(
         "5,000 sessions that only exist, after one full-HD picture",
@@ -154,7 +160,7 @@ ROWS: dict[str, Row] = {
         kind="idle",
         fresh=True,
         rounds=1,
-        seconds=30,
+        seconds=21,  # a ping of each browser is among them
     ),
     "idle-tls": Row(
         "the same, TLS upstream",
@@ -167,7 +173,7 @@ ROWS: dict[str, Row] = {
         kind="idle",
         fresh=True,
         rounds=1,
-        seconds=30,
+        seconds=21,  # a ping of each browser is among them
     ),
     "connect": Row(
         "opening: grant, locate, dial, handshake, first picture",

@@ -20,7 +20,7 @@ from benchmarks.relays.relay import Relay, Way
 from benchmarks.rows import Row
 from benchmarks.subjects import SUBJECTS
 
-SETTLE = 0.3
+SETTLE = 0.15
 """Seconds between two measurements, for processes and sockets of the last one to go."""
 
 Say = Callable[[str], None]
