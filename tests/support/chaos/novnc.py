@@ -18,7 +18,7 @@ from support.rfb_client.wire import Encoding
 
 E = Encoding
 
-ANSWER_WITHIN = 20.0  # seconds; node is busy decoding, not dead
+ANSWER_WITHIN = 60.0  # seconds; node is busy decoding, not dead
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,10 +176,14 @@ class Engine:
             said = json.loads(line)
             if "event" in said:
                 self._note(said)
-            elif "error" in said:
-                self._answers.pop(said["id"]).set_exception(NoVncError(said["error"]))
+                continue
+            answer = self._answers.pop(said["id"])
+            if answer.done():
+                continue  # nobody has waited so long
+            if "error" in said:
+                answer.set_exception(NoVncError(said["error"]))
             else:
-                self._answers.pop(said["id"]).set_result(said["answer"])
+                answer.set_result(said["answer"])
 
     def _note(self, said: dict[str, Any]) -> None:
         event, client = said["event"], self._clients.get(said.get("client") or 0)

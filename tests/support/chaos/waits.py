@@ -19,6 +19,7 @@ from support.chaos.trial import SEED
 from support.gateway import Gateway, gateway
 from support.programs import LOOPBACK, eventually
 from support.servers.address import Address
+from support.servers.qemu import Qemu
 
 MINUTE = 60.0
 LIFE = 1.0  # seconds that a connection lives, where the upstream dies again and again
@@ -29,6 +30,8 @@ AWAY = 7.0  # seconds of it
 SILENCE = 20.0  # seconds between two pings of an upstream, for their answers, and before the kernel probes plain TCP
 SPARE = 20.0  # seconds beyond what something takes on a machine of its own
 GIVEN_UP = 2 * SILENCE + SPARE  # nobody has noticed
+
+MOVES_FOR, RESTS_FOR = 0.1, 0.4  # seconds
 
 LUMP = 0.2  # seconds for which all that goes to a server is collected
 MOVES = 12  # of the pointer in half that time: more than the 125 bytes that a pong may hold
@@ -138,6 +141,15 @@ async def _read_slowly(client: NoVnc) -> None:
         await asyncio.sleep(0.01)
 
 
+async def _now_and_then(machine: Qemu) -> None:
+    """Let the picture move for a moment only: these stories wait, and other tests need the processor."""
+    while True:
+        await machine.thaw()
+        await asyncio.sleep(MOVES_FOR)
+        await machine.freeze()
+        await asyncio.sleep(RESTS_FOR)
+
+
 @contextlib.asynccontextmanager
 async def waits(logs: Path) -> AsyncIterator[Stories]:
     """Begin all stories: each with a console, a cutter and, where it says so, a configuration of its own."""
@@ -157,6 +169,7 @@ async def waits(logs: Path) -> AsyncIterator[Stories]:
         running = await stack.enter_async_context(gateway(direct, logs=logs, more=tables))
         places = {name: Place(running, novnc, cuts, f"{name}/vm") for name, cuts in cutters.items()}
         telling = await stack.enter_async_context(stories())
+        telling.begin("machine", _now_and_then(machine))
         telling.begin("dying", dies_every_second(places["dying"]))
         telling.begin("away", stays_away(places["away"]))
         telling.begin("back", comes_back(places["back"]))
