@@ -73,6 +73,8 @@ class Tls:
                 size += count
         except ssl.SSLWantReadError:
             pass
+        except ssl.SSLZeroReturnError:  # the peer's close_notify after ours
+            self.ended = True
         except ssl.SSLError as error:
             self.fault = error
         if incoming.pending:  # what comes behind the end, or behind a fault
