@@ -5,6 +5,7 @@ import json
 import os
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -64,29 +65,34 @@ def main(
             console.print(str(error))
             raise typer.Exit(1) from None
         process.pin(os.getpid(), process.LOAD_CORES)
-        figures = asyncio.run(_measured(bench, names))
-    if output:
-        before = json.loads(output.read_text()) if output.exists() else {}
-        output.write_text(json.dumps(merged(before, figures), indent=1) + "\n")
+        figures = asyncio.run(_measured(bench, names, lambda figures: _keep(figures, output)))
     if quick:
         _compare(figures, against)
 
 
-async def _measured(bench: Bench, names: list[str]) -> dict[str, Any]:
+def _keep(figures: dict[str, Any], output: Path | None) -> None:
+    if output:
+        before = json.loads(output.read_text()) if output.exists() else {}
+        output.write_text(json.dumps(merged(before, figures), indent=1) + "\n")
+
+
+async def _measured(bench: Bench, names: list[str], keep: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
     all_results: dict[str, Results] = {}
 
     async def run(name: str) -> None:
         all_results[name] = results = await bench.run(name, ROWS[name])
         console.print(table(name, results))
         console.print()
+        keep(summary({name: results}, {}))
 
     wanted = [name for name in names if name in ROWS]
     for name in wanted:
         if ROWS[name].kind != "memory":
             await run(name)
-    grown = await growth.measured(bench.run) if "growth" in names else {}
+    if "growth" in names:
+        keep(summary({}, await growth.measured(bench.run)))
     await asyncio.gather(*[run(name) for name in wanted if ROWS[name].kind == "memory"])  # ten minutes each
-    return summary({name: all_results[name] for name in wanted}, grown)
+    return summary(all_results, {})
 
 
 def _compare(figures: dict[str, Any], against: Path) -> None:
