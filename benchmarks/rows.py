@@ -208,7 +208,7 @@ ROWS: dict[str, Row] = {
         "KB / session",
         "session",
         PAIR,
-        targets=(Target("growth", 100, 50), Target("cost", 1024, 256)),
+        targets=(Target("growth", 100, 50), Target("cost", 512, 256)),
         kind="memory",
         fresh=True,
         seconds=600,
