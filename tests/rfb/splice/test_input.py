@@ -89,7 +89,8 @@ class Person:
     def lose(self) -> None:
         self.viewer.lose()
         self.away = True
-        self.owed = (0 if self.heard else self.owed) | self.buttons
+        untold = BACK | FORWARD if not self.guest.offers else 0
+        self.owed = self.owed & (untold if self.heard else -1) | self.buttons
         if self.heard or self.dice.random() < 0.5:  # else nobody has read what was sent
             self._deliver(self.queue)
         self.queue = b""
