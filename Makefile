@@ -24,9 +24,6 @@ PARTS := pyproject.toml hatch_build.py gateway/compiled/loader.py $(TYPED) $(TYP
   $(shell find web -name node_modules -prune -o -type f -print)
 FRAMING := from gateway.compiled.loader import framing; print("vnc-gateway is installed. Its framing is", framing() + ".")
 
-# What waits for real clocks, or looks at held keys through a real X server, wants a machine of its own: make chaos.
-QUICK := --ignore tests/chaos/test_patience.py --ignore tests/chaos/test_input.py
-
 .PHONY: help demo test chaos soak-short bench bench-report bench-quick check
 
 help:
@@ -36,7 +33,7 @@ demo: $(VENV)/.installed
 	@$(BIN)/vnc-gateway demo $(ARGS)
 
 test: $(VENV)/.installed-dev
-	@$(BIN)/python -m pytest $(or $(ARGS),$(QUICK))
+	@$(BIN)/python -m pytest $(ARGS)
 
 chaos: $(VENV)/.installed-dev
 	@CHAOS_CUTS=$${CHAOS_CUTS:-200} $(BIN)/python -m pytest tests/chaos --timeout 3600 $(ARGS)
