@@ -73,7 +73,9 @@ async def running(
             (admin, settings.admin, None),
             (public, settings.listen, server_context(tls.certificate, tls.key) if tls else None),
         ):
-            runner = await listen(site.routes(), site.guard, headers, where.host, where.port, tls=context)
+            runner = await listen(
+                site.routes(), site.guard, headers, where.host, where.port, tls=context, buffer=shared.buffer
+            )
             stack.push_async_callback(runner.cleanup)
             runners.append(runner)
         # Before the listeners go: they would drop sockets without a Close frame.

@@ -9,6 +9,7 @@ from gateway.errors import BrowserLost, Ending, GatewayError, SessionClosed
 from gateway.relay import sockets
 from gateway.relay.buffer import LITTLE, ReceiveBuffer
 from gateway.relay.leg import MAX_PONG_BACKLOG, Leg, Span
+from gateway.relay.tls import Tls
 from gateway.websocket import frames
 from gateway.websocket.frames import Opcode
 from gateway.websocket.scanner import Scanner
@@ -23,8 +24,8 @@ class BrowserLeg(Leg):
     `on_payload` gets the payload spans of one read. `notices`: the page asked to be told what goes on.
     """
 
-    def __init__(self, buffer: ReceiveBuffer) -> None:
-        super().__init__(buffer)
+    def __init__(self, buffer: ReceiveBuffer, tls: Tls | None = None) -> None:
+        super().__init__(buffer, tls)
         self._scanner = Scanner(from_browser=True, max_payload=MAX_PAYLOAD)
         self.on_payload: Callable[[Sequence[Span]], None] = lambda _: None
         self.payload_out = 0

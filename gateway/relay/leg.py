@@ -12,16 +12,13 @@ from typing import cast
 
 from gateway.errors import GatewayError, internal
 from gateway.relay import sockets
-from gateway.relay.buffer import ReceiveBuffer
+from gateway.relay.buffer import LITTLE, ReceiveBuffer
 from gateway.relay.tls import Tls
 
 Span = bytes | memoryview
 
 COPIED = 4 * 1024
 """Bytes below which views are joined: one buffer is written in 2 µs less than two (measured)."""
-
-TLS_WRITE_LIMIT = 64 * 1024
-"""High-water mark of uvloop's own TLS transports; at 0, as plain ones have it, they do not move a byte (measured)."""
 
 MAX_PONG_BACKLOG = 64 * 1024
 """Unsent bytes above which pings are not answered: a peer that only asks and never reads gets no queue."""
@@ -45,7 +42,6 @@ class Leg(asyncio.BufferedProtocol):
         self._buffer = buffer
         self._transport: asyncio.Transport | None = None
         self._tls = tls
-        self._joins = tls is not None
         self._abort: asyncio.TimerHandle | None = None
         self._ended: GatewayError | None = None
         self._closing = False
@@ -84,8 +80,7 @@ class Leg(asyncio.BufferedProtocol):
         self._transport = transport = cast(asyncio.Transport, transport)  # uvloop's are no subclass
         # uvloop sends immediately when its high-water mark is 0, and keeps references to what the kernel did not
         # take, never copies.
-        self._joins = self._tls is not None or transport.get_extra_info("sslcontext") is not None
-        transport.set_write_buffer_limits(0 if self._tls is not None or not self._joins else TLS_WRITE_LIMIT)
+        transport.set_write_buffer_limits(0)
         sockets.tune(transport)
 
     def get_buffer(self, sizehint: int) -> memoryview:
@@ -113,6 +108,8 @@ class Leg(asyncio.BufferedProtocol):
         reply = tls.to_send()
         if reply and self._transport is not None:
             self._transport.write(reply)
+        if nbytes == LITTLE:
+            self.yield_turn()
         if size:
             self.received(view[:size])
         if tls.fault is not None:
@@ -216,8 +213,7 @@ class Leg(asyncio.BufferedProtocol):
 
         Views of the shared buffer are allowed: what could not be sent keeps its buffer.
         """
-        if self._joins or size < COPIED:
-            # Each write is at least one TLS record and is copied by encryption anyway.
+        if self._tls is not None or size < COPIED:
             self.write(b"".join(spans))
         elif self._transport is not None:
             self.bytes_out += size

@@ -51,6 +51,11 @@ class Tls:
         self.ended = False
         self.fault: ssl.SSLError | None = None
 
+    @property
+    def connection(self) -> ssl.SSLObject:
+        """What the standard library tells about the connection."""
+        return self._ssl
+
     def receive(self, data: bytes | memoryview, into: memoryview) -> int:
         """Take bytes of the peer and decrypt into `into`, which may be where they are: how many there are now.
 

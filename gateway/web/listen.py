@@ -1,16 +1,20 @@
 """Put an aiohttp application on an address: what every listener has in common."""
 
+import asyncio
 import logging
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from aiohttp import web
 from aiohttp.http_exceptions import LineTooLong
 from aiohttp.typedefs import Middleware
 
 from gateway.errors import ListenFailed
+from gateway.relay.buffer import ReceiveBuffer
 from gateway.web import problems
 from gateway.web.problems import as_problems
+from gateway.web.tls import TlsConnection
 
 KEEPALIVE_TIMEOUT = 15.0
 """Seconds for a request's header and between requests; aiohttp's own default is an hour."""
@@ -35,10 +39,12 @@ async def listen(
     port: int,
     *,
     tls: ssl.SSLContext | None = None,
+    buffer: ReceiveBuffer,
 ) -> web.AppRunner:
     """Serve `routes` behind `guard` on `host` and `port` until the runner is cleaned up.
 
-    `headers` go with every answer. Raises ListenFailed with one line if the address cannot be had.
+    `headers` go with every answer. `buffer` is what TLS reads into. Raises ListenFailed with one line if the address
+    cannot be had.
     """
     app = web.Application(middlewares=[as_problems, guard], client_max_size=MAX_BODY)
     app.add_routes(routes)
@@ -60,8 +66,10 @@ async def listen(
         handle_signals=False,
     )
     await runner.setup()
+    if tls is not None and isinstance(runner.server, _Server):
+        runner.server.secure = partial(TlsConnection, context=tls, buffer=buffer)
     try:
-        await web.TCPSite(runner, host, port, ssl_context=tls).start()
+        await web.TCPSite(runner, host, port).start()
     except OSError as error:
         await runner.cleanup()
         raise ListenFailed(host, port, error) from error
@@ -101,10 +109,12 @@ class _Connection(web.RequestHandler):
 
 
 class _Server(web.Server):
-    def __call__(self) -> web.RequestHandler:
+    secure: Callable[[web.RequestHandler], asyncio.BaseProtocol] | None = None
+
+    def __call__(self) -> asyncio.BaseProtocol:  # type: ignore[override]  # for the loop, which takes any protocol
         connection = super().__call__()
         connection.__class__ = _Connection
-        return connection
+        return connection if self.secure is None else self.secure(connection)
 
 
 class _Runner(web.AppRunner):

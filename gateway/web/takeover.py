@@ -12,6 +12,7 @@ from aiohttp import web
 from gateway.errors import ProtocolViolation
 from gateway.relay.browser_leg import BrowserLeg
 from gateway.relay.buffer import ReceiveBuffer
+from gateway.web.tls import TlsTransport
 
 
 class _Tail:
@@ -53,9 +54,10 @@ async def take_over(request: web.Request, headers: Mapping[str, str], buffer: Re
     tail = _Tail()
     # Before set_protocol: hands over bytes that came with the upgrade and resumes reading if they paused it.
     http.set_parser(tail)  # type: ignore[arg-type]  # only its feeding is used
-    leg = BrowserLeg(buffer)
-    transport.set_protocol(leg)
-    leg.connection_made(transport)
+    below, tls = (transport.below, transport.tls) if isinstance(transport, TlsTransport) else (transport, None)
+    leg = BrowserLeg(buffer, tls)
+    below.set_protocol(leg)
+    leg.connection_made(below)
     # For aiohttp the connection is over, so it keeps nothing of the request (12 KB) while the session lives. It
     # closes a transport that it has.
     http.transport = None
