@@ -19,11 +19,12 @@ MODULES = (
     "gateway.rfb.rectangles.tight",
     "gateway.rfb.updates",
     "gateway.rfb.zlib_streams",
+    "gateway.websocket.runs",
 )
 """Where a profile of busy sessions finds Python's own time. Each has a .pxd beside it."""
 
-INLINED = ("gateway.rfb.wire",)
-"""Stays as it is; its .pxd is compiled into others."""
+INLINED = ("gateway.rfb.wire", "gateway.websocket.wire")
+"""Stay as they are; their .pxd is compiled into others."""
 
 SUFFIX = EXTENSION_SUFFIXES[0]
 """Of files for this Python on this platform."""

@@ -9,10 +9,11 @@ one stream of bytes (rfb.md §8). No extension is ever negotiated, so reserved b
 """
 
 from dataclasses import dataclass
-from struct import Struct
 
 from gateway.errors import BrowserError, GatewayError, NotBinary, NotUnderstood, ProtocolViolation, TooBig
-from gateway.websocket.frames import FIN, LENGTH_16, LENGTH_64, MASKED, MAX_CONTROL_PAYLOAD, Opcode, apply_mask
+from gateway.websocket import runs
+from gateway.websocket.frames import FIN, LENGTH_16, MASKED, MAX_CONTROL_PAYLOAD, Opcode, apply_mask
+from gateway.websocket.runs import LARGEST_16
 
 MAX_HEADER = 14  # 2, 8 of length, 4 of mask (§5.2)
 
@@ -20,22 +21,10 @@ MAX_LONG_PONG = 16 * 1024
 """Bytes of a pong from an upstream. QEMU answers a ping with the ping's payload and all else that it had read by then,
 of which it holds 8 KiB; RFC 6455 §5.5 allows 125."""
 
-LARGEST_16 = 0xFFFF
-
 NEED_MORE = -1
 RESERVED_BITS = 0x70
 OPCODE_BITS = 0x0F
 CONTROL_BIT = 0x08  # opcodes from 8 up are control frames (§5.5)
-
-WHOLE_BINARY = FIN | Opcode.BINARY
-BINARY_0 = WHOLE_BINARY << 8  # the first two bytes of an unmasked one, with no payload
-BINARY_16 = BINARY_0 | LENGTH_16
-BINARY_64 = BINARY_0 | LENGTH_64
-MASKED_BINARY_0 = BINARY_0 | MASKED
-
-_HEAD_16 = Struct(">HH").unpack_from
-_LENGTH_64 = Struct(">Q").unpack_from
-_HEAD_MASKED = Struct(">H4s").unpack_from
 
 # Close codes that may be on the wire (§7.4.1, §7.4.2, and the IANA registry for 1012 to 1014).
 REGISTERED_CODES = frozenset({1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014})
@@ -80,7 +69,7 @@ class Scanner:
         self.controls: list[Control] = []
         self.closed = False
         self._from_browser = from_browser
-        self._run = _masked_run if from_browser else _unmasked_run
+        self._run = runs.masked if from_browser else runs.unmasked
         self._max_payload = max_payload
         self._head = b""  # the beginning of a header that the last chunk cut
         self._left = 0  # payload bytes of the frame under way that are still to come
@@ -92,9 +81,9 @@ class Scanner:
     def receive(self, data: memoryview, out: list[memoryview | bytes]) -> None:
         """Append to `out` the payload of the data frames in `data`: in order, no span empty.
 
-        Unmasked spans are views of `data`, masked ones become fresh bytes. What came before a fault in the same chunk
-        is in `out` when it is raised. Raises ProtocolViolation, NotBinary or TooBig for frames of a browser and
-        NotUnderstood for those of an upstream.
+        Unmasked spans are views of `data`, in which payload may have been moved; masked ones become fresh bytes. What
+        came before a fault in the same chunk is in `out` when it is raised. Raises ProtocolViolation, NotBinary or
+        TooBig for frames of a browser and NotUnderstood for those of an upstream.
         """
         if self.closed:
             return
@@ -231,52 +220,3 @@ class Scanner:
         """Give the error to raise; nothing more is read from this connection."""
         self.closed = True
         return kind(what) if self._from_browser else NotUnderstood(f"WebSocket: {what}")
-
-
-# The commonest headers are read in place, in runs; a header that is anything else ends the run and takes the long way,
-# which checks everything and costs four times as much. A chunk holds 90 of an upstream's 1.4 KB frames.
-
-
-def _unmasked_run(data: memoryview, at: int, out: list[memoryview | bytes], max_payload: int) -> int:
-    """Take unmasked binary messages of one frame that begin at `at`, the last one as far as it is here.
-
-    Returns where the first other frame begins; beyond the chunk's end, where the last one's payload will end.
-    """
-    end = len(data)
-    while end - at >= 4:
-        kind, length = _HEAD_16(data, at)
-        if kind == BINARY_16:
-            start = at + 4
-            if length < LENGTH_16:
-                break
-        elif BINARY_0 < kind < BINARY_16:
-            start = at + 2
-            length = kind - BINARY_0
-        elif kind == BINARY_64 and end - at >= 10:
-            start = at + 10
-            (length,) = _LENGTH_64(data, at + 2)
-            if length <= LARGEST_16:
-                break
-        else:
-            break
-        if length > max_payload:
-            break
-        at = start + length
-        if start < end:
-            out.append(data[start : min(at, end)])
-    return at
-
-
-def _masked_run(data: memoryview, at: int, out: list[memoryview | bytes], max_payload: int) -> int:
-    """Take whole binary messages of 1 to 125 masked bytes (input) that begin at `at`: where the first other begins."""
-    end = len(data)
-    while end - at >= 6:
-        kind, mask = _HEAD_MASKED(data, at)
-        length = kind - MASKED_BINARY_0
-        start = at + 6
-        stop = start + length
-        if not 0 < length < LENGTH_16 or stop > end or length > max_payload:
-            break
-        out.append(apply_mask(data[start:stop], mask))
-        at = stop
-    return at

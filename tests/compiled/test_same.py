@@ -6,6 +6,7 @@ import sys
 from dataclasses import dataclass
 from importlib.machinery import ExtensionFileLoader, SourceFileLoader
 from types import ModuleType
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -17,8 +18,6 @@ from support.rfb_streams import FORMATS, MESSAGES, RECTANGLES, Format, Wire, add
 from gateway.compiled import loader
 from gateway.errors import GatewayError
 
-NAMES = ("framing", "updates", "zlib_streams", "held", "memory", "server_stream", "client_stream")
-
 _HOT = ("gateway.rfb", "gateway.websocket")
 
 
@@ -29,11 +28,17 @@ class Build:
     modules: dict[str, ModuleType]
 
     def __getitem__(self, name: str) -> ModuleType:
-        return self.modules[f"gateway.rfb.{name}"]
+        return self.modules[name if name in self.modules else f"gateway.rfb.{name}"]
 
 
 def imported() -> dict[str, ModuleType]:
     return {name: module for name, module in sys.modules.items() if name.startswith(_HOT)}
+
+
+def every_module() -> Build:
+    for name in ("gateway.rfb.server_stream", "gateway.rfb.client_stream", "gateway.websocket.scanner"):
+        importlib.import_module(name)
+    return Build(imported())
 
 
 @pytest.fixture(scope="module")
@@ -42,9 +47,7 @@ def compiled() -> Build:
         if missing_is_failure():
             pytest.fail("the framing is not compiled here; make test builds it where a C compiler is", pytrace=False)
         pytest.skip("the framing is not compiled here")
-    for name in NAMES:
-        importlib.import_module(f"gateway.rfb.{name}")
-    return Build(imported())
+    return every_module()
 
 
 @pytest.fixture(scope="module")
@@ -55,9 +58,7 @@ def interpreted(compiled: Build) -> Build:
         for name in before:
             del sys.modules[name]
         loader.prefer_interpreted()
-        for name in NAMES:
-            importlib.import_module(f"gateway.rfb.{name}")
-        return Build(imported())
+        return every_module()
     finally:
         for name in imported():
             del sys.modules[name]
@@ -182,6 +183,56 @@ def test_any_stream_leaves_alike_damaged_or_not(
 def test_anything_at_all_leaves_alike(compiled: Build, interpreted: Build, data: bytes, sizes: list[int]) -> None:
     check_same((compiled, interpreted), server_init(), cut(data, sizes))
     check_same((compiled, interpreted), server_init(), [(not up, part) for up, part in cut(data, sizes)])
+
+
+frames = st.tuples(st.sampled_from([b"\x82", b"\x02", b"\x89", b"\x81"]), st.integers(0, 300))
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    frames=st.lists(frames, max_size=12),
+    sizes=sizes,
+    damage=st.lists(st.tuples(st.integers(0, 2**16), st.integers(0, 255)), max_size=2),
+)
+@pytest.mark.parametrize("from_browser", [True, False])
+def test_frames_give_the_same_spans(
+    compiled: Build,
+    interpreted: Build,
+    frames: list[tuple[bytes, int]],
+    sizes: list[int],
+    damage: list[tuple[int, int]],
+    *,
+    from_browser: bool,
+) -> None:
+    stream = bytearray(b"".join(raw_frame(first, length, masked=from_browser) for first, length in frames))
+    for place, byte in damage:
+        if stream:
+            stream[place % len(stream)] = byte
+    scanners = [
+        build["gateway.websocket.scanner"].Scanner(from_browser=from_browser, max_payload=250)
+        for build in (compiled, interpreted)
+    ]
+    for _, chunk in cut(bytes(stream), sizes):
+        one, other = (scanned(scanner, chunk) for scanner in scanners)
+        assert one == other
+
+
+def raw_frame(first: bytes, length: int, *, masked: bool) -> bytes:
+    """A frame of `length` equal bytes that begins with `first`."""
+    head = bytes([length | masked << 7]) if length < 126 else bytes([126 | masked << 7]) + length.to_bytes(2, "big")
+    return first + head + b"mask" * masked + bytes([length & 0xFF]) * length
+
+
+def scanned(scanner: Any, chunk: bytes) -> tuple[object, ...]:
+    out: list[memoryview | bytes] = []
+    fault = None
+    buffer = bytearray(chunk)
+    try:
+        scanner.receive(memoryview(buffer), out)
+    except GatewayError as error:
+        fault = repr(error)
+    controls = [(int(control.opcode), control.payload) for control in scanner.controls]
+    return [(type(span), bytes(span)) for span in out], controls, fault, bytes(buffer)
 
 
 def test_a_difference_would_be_noticed(compiled: Build, interpreted: Build, monkeypatch: pytest.MonkeyPatch) -> None:
