@@ -39,11 +39,11 @@ def waits(rows: Mapping[str, Any]) -> str:
     return _table(("row", *SUBJECTS), lines)
 
 
-def failures(rows: Mapping[str, Any]) -> str:
-    """Who could not do a row, and why."""
-    lines = [
-        (name, subject, why.splitlines()[-1]) for name, row in rows.items() for subject, why in row["failures"].items()
-    ]
+def failures(rows: Mapping[str, Any], growth: Mapping[str, Any]) -> str:
+    """Who could not do a row or a point of a plot, and why."""
+    found = {name: row["failures"] for name, row in rows.items()}
+    found |= {f"{name}, {x}": each for name, sweep in growth.items() for x, each in sweep["failures"].items()}
+    lines = [(name, subject, why.splitlines()[-1]) for name, each in found.items() for subject, why in each.items()]
     return _table(("row", "relay", "why there is no figure"), lines) if lines else ""
 
 
@@ -79,7 +79,9 @@ def _cost(row: Mapping[str, Any], subject: str, *, unit: bool = True) -> str:
     figure = row["figures"].get(subject, {}).get("cost")
     if figure is None:
         return "failed" if subject in row["failures"] else NONE
-    text = f"{_digits(figure['median'])} ± {_digits(figure['spread'])}"
+    text = _digits(figure["median"])
+    if figure["spread"]:  # one round has none
+        text += f" ± {figure['spread']:.1g}"
     return f"{text} {row['unit']}" if unit else text
 
 

@@ -36,7 +36,7 @@ def targets(results: Results) -> str:
 
 def costs(results: Results) -> str:
     """All peers' costs, and who failed."""
-    parts = [markdown.costs(results["rows"]), markdown.failures(results["rows"])]
+    parts = [markdown.costs(results["rows"]), markdown.failures(results["rows"], results["growth"])]
     return "\n\n".join(part for part in parts if part)
 
 

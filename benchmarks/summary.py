@@ -79,7 +79,7 @@ def _row(name: str, results: Results) -> dict[str, Any]:
         "unit": row.cost,
         "figures": {subject: _figures(results, subject) for subject in results.rounds},
         "ratios": _ratios(results),
-        "verdicts": [asdict(verdict(target, results)) for target in row.targets],
+        "verdicts": [asdict(verdict(row, target, results)) for target in row.targets],
         "failures": results.failures,
         "samples": {
             subject: [[round(each.at, 1), round(each.memory, 2), round(each.cost, 3)] for each in samples]

@@ -21,7 +21,7 @@ def table(name: str, results: Results) -> Table:
     """One row's contestants, and below them what became of its targets."""
     row = ROWS[name]
     made = Table(title=f"{name}: {row.title}", title_justify="left", caption_justify="left", caption_style="bold")
-    made.caption = "\n".join(str(verdict(target, results)) for target in row.targets)
+    made.caption = "\n".join(str(verdict(row, target, results)) for target in row.targets)
     made.add_column("relay")
     for title in (f"cost, {row.cost}", f"{TIMES} nginx-256k", *(title for title, _ in COLUMNS)):
         made.add_column(title, justify="right")

@@ -1,16 +1,17 @@
 """What became of each target: the figure that it is about, and whether that reaches what it must, or what we aim at."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from benchmarks.figures import Middle, Results
-from benchmarks.rows import Target
+from benchmarks.figures import Metric, Middle, Results
+from benchmarks.rows import Row, Target
 
 TIMES = "\N{MULTIPLICATION SIGN}"
 
 State = Literal["aim", "good", "missed", "not measured"]
 WORDS: dict[State, str] = {"aim": "reaches its aim", "good": "good", "missed": "MISSED", "not measured": "not measured"}
-UNITS = {"p50": " ms", "p99": " ms", "cpu": " % CPU", "growth": " KB a minute", "cost": "", "fairness": ""}
+UNITS: Mapping[Metric, str] = {"p50": " ms", "p99": " ms", "cpu": " % CPU", "growth": " KB a minute", "fairness": ""}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,16 +27,17 @@ class Verdict:
         return f"{self.what} {self.measured}: {WORDS[self.state]} (must be {self.limit})"
 
 
-def verdict(target: Target, results: Results) -> Verdict:
-    """Judge one target."""
-    unit = f" {TIMES} {target.peer}" if target.peer else UNITS[target.metric]
+def verdict(row: Row, target: Target, results: Results) -> Verdict:
+    """Judge one target of a row."""
+    unit = f" {TIMES} {target.peer}" if target.peer else UNITS.get(target.metric, f" {row.cost}")
     sign = "≥" if target.least else "≤"
     limit = f"{sign} {target.must:.3g}{unit}, aim {target.aim:.3g}"
     what = f"added {target.metric}" if target.added else target.metric
     figure = measured(target, results)
     if figure is None:
         return Verdict(what, limit, "-", "not measured")
-    return Verdict(what, limit, f"{figure.median:.2f} ± {figure.spread:.2f}{unit}", _state(target, figure.median))
+    spread = f" ± {figure.spread:.2f}" if figure.spread else ""  # one round has none
+    return Verdict(what, limit, f"{figure.median:.2f}{spread}{unit}", _state(target, figure.median))
 
 
 def measured(target: Target, results: Results) -> Middle | None:

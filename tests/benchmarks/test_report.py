@@ -82,7 +82,9 @@ def test_every_part_is_made_of_results_alone() -> None:
 
 def test_growth_is_drawn_for_every_sweep_and_for_the_length_of_a_session() -> None:
     line = {"cpu": [[1, 2], [2, 3]], "memory": [[1, 2], [2, 3]]}
-    grown = {name: {"title": "t", "x": "x", "cpu": "c", "subjects": {"gateway": line}} for name in SWEEPS}
+    grown = {
+        name: {"title": "t", "x": "x", "cpu": "c", "subjects": {"gateway": line}, "failures": {}} for name in SWEEPS
+    }
     long = row("long", 1, samples={"gateway": [[1, 2, 3], [2, 2, 3]]})
     found = report.plots({**results(long=long), "growth": grown})
     assert set(found) == {*SWEEPS, "length", "ratios"}
