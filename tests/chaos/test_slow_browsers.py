@@ -12,6 +12,8 @@ from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
+import pytest_asyncio
+from support.chaos.stories import Stories, stories
 from support.chaos.trial import CUTS
 from support.inprocess import Site, ending, rfb_handshake, site
 from support.scripted_server import Connection, Script, ScriptedServer
@@ -116,15 +118,10 @@ async def watched(script: Script, rate: float) -> AsyncIterator[tuple[Site, Thin
         yield running, line, ws
 
 
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "TICK", registry.TICK / SCALE)
-    monkeypatch.setattr(liveness, "STALLED_AFTER", STALLED)
-
-
 async def reads_on(script: Script, rate: float) -> None:
+    """Take what the line carries, for ten pings."""
     async with watched(script, rate) as (running, line, ws):
-        reading = asyncio.create_task(ending(ws, within=10 * PING))
+        reading = asyncio.create_task(ending(ws, within=20 * PING))
         carried = line.carried
         await asyncio.sleep(10 * PING)
         assert await running.metric("vnc_gateway_endings_total", reason="browser_lost") == 0
@@ -133,18 +130,37 @@ async def reads_on(script: Script, rate: float) -> None:
         reading.cancel()
 
 
-async def test_a_browser_that_takes_what_its_line_carries_is_never_lost() -> None:
-    async with asyncio.TaskGroup() as group:
-        for rate in (MEGABIT, MODEM):
-            for script in (flood, bursts):
-                group.create_task(reads_on(script, rate), name=f"{script.__name__} at {rate}")
-
-
-async def test_a_browser_that_takes_nothing_is_lost_in_time() -> None:
+async def takes_nothing() -> float:
+    """Stop taking anything: after how long that is an end."""
     async with watched(flood, MEGABIT) as (running, line, _):
         line.rate = 1e-3  # the next bytes take for ever
         began = asyncio.get_running_loop().time()
         async with asyncio.timeout(4 * STALLED):
             while await running.metric("vnc_gateway_endings_total", reason="browser_lost") < 1:
                 await asyncio.sleep(PING / 20)
-        assert asyncio.get_running_loop().time() - began >= STALLED - PING
+        return asyncio.get_running_loop().time() - began
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def told() -> AsyncIterator[Stories]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(registry, "TICK", registry.TICK / SCALE)
+        patch.setattr(liveness, "STALLED_AFTER", STALLED)
+        async with stories() as telling:
+            for rate in (MEGABIT, MODEM):
+                for script in (flood, bursts):
+                    telling.begin(f"{script.__name__} {rate}", reads_on(script, rate))
+            telling.begin("nothing", takes_nothing())
+            yield telling
+
+
+@pytest.mark.parametrize("rate", [MEGABIT, MODEM], ids=["1-mbit", "64-kbit"])
+@pytest.mark.parametrize("script", [flood, bursts], ids=["flood", "bursts"])
+async def test_a_browser_that_takes_what_its_line_carries_is_never_lost(
+    told: Stories, script: Script, rate: float
+) -> None:
+    await told.end(f"{script.__name__} {rate}")
+
+
+async def test_a_browser_that_takes_nothing_is_lost_in_time(told: Stories) -> None:
+    assert await told.end("nothing") >= STALLED - PING
