@@ -37,8 +37,8 @@ async def test_a_websocket_that_falls_silent_before_its_first_ping_is_noticed(to
 
 async def test_a_pong_with_more_in_it_than_was_pinged_is_a_pong(told: Stories) -> None:
     """QEMU answers a ping with the ping's payload and all else that it has read by then."""
-    dials, client = await told.end("lumps")
-    assert client.ended is None
+    dials, ended = await told.end("lumps")
+    assert ended is None
     assert dials == 1
 
 
@@ -47,7 +47,7 @@ async def test_silent_tcp_is_noticed_by_the_kernel(told: Stories) -> None:
 
 
 async def test_an_upstream_that_dies_every_second_costs_no_more_than_the_budget(told: Stories) -> None:
-    dials, client = await told.end("dying")
-    assert client.ended is None
+    dials, ended = await told.end("dying")
+    assert ended is None
     assert len(dials) > PER_MINUTE / 2, "it has hardly tried"
     assert max(sum(begin <= dial < begin + MINUTE - ARRIVAL for dial in dials) for begin in dials) <= PER_MINUTE

@@ -61,7 +61,7 @@ class Place:
         return client
 
 
-async def dies_every_second(place: Place) -> tuple[list[float], NoVnc]:
+async def dies_every_second(place: Place) -> tuple[list[float], str | None]:
     """It dies for a while; then it stays, and the picture has to come back as soon as the budget allows a dial."""
     client = await place.open()
     place.cutter.follow(Plan(1_000_000, last=1 << 40, patience=LIFE, ways=(Way.RESET,)))
@@ -77,7 +77,7 @@ async def dies_every_second(place: Place) -> tuple[list[float], NoVnc]:
 
     await eventually(lives, within=began + MINUTE + SPARE - time.monotonic(), what="a connection that stays")
     await client.draws(2, since=await client.drawn(), within=SPARE)
-    return place.cutter.dials, client
+    return list(place.cutter.dials), client.ended
 
 
 async def stays_away(place: Place) -> tuple[float, str]:
@@ -120,7 +120,7 @@ async def falls_silent(place: Place, *, after: float, slow: bool = False) -> flo
     return took
 
 
-async def moves_through_pings(place: Place) -> tuple[int, NoVnc]:
+async def moves_through_pings(place: Place) -> tuple[int, str | None]:
     """The pointer never rests, and QEMU reads a ping together with what comes after it: how often it was dialled."""
     place.cutter.follow(Plan(0, lumped=LUMP))
     client = await place.open()
@@ -129,7 +129,7 @@ async def moves_through_pings(place: Place) -> tuple[int, NoVnc]:
         for x in range(MOVES):
             await client.mouse(x, MOVES)
         await asyncio.sleep(LUMP / 2)
-    return len(place.cutter.dials), client
+    return len(place.cutter.dials), client.ended
 
 
 async def _read_slowly(client: NoVnc) -> None:
