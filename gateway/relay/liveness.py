@@ -52,6 +52,11 @@ class Liveness:
         return self._asked is None
 
     @property
+    def due(self) -> float:
+        """When a look may say something new although no byte has moved; 0 if every look may."""
+        return 0.0 if self._asked is not None or self._waiting else self._pinged + self.ping_every
+
+    @property
     def needs_kernel(self) -> bool:
         """True when the next verdict may depend on what the kernel holds: asking it has its price."""
         return self._asked is not None or self._waiting

@@ -5,6 +5,8 @@ is not held. Rung 3, only by configuration: the pointer where it is. None of the
 none counts as a human: they never pass through the client's stream.
 """
 
+import math
+
 from gateway.config.blocks import Keepalive
 from gateway.relay.relay import Relay
 from gateway.rfb import messages
@@ -43,6 +45,16 @@ class UpstreamKeepalive:
         if self._climbs and now - max(self._input_at, self._touched_at) >= after and not _held(relay):
             self._touched_at = now
             relay.send_upstream(self._touch(relay))
+
+    @property
+    def due(self) -> float:
+        """When something may have to be sent, if nobody sends anything before."""
+        if self._settings.method == "off":
+            return math.inf
+        last = self._message_at
+        if self._climbs:
+            last = min(last, max(self._input_at, self._touched_at))
+        return last + self._settings.upstream_after
 
     def lost(self, client: ClientStream, now: float, *, closed: bool) -> bool:
         """The connection ended; True if that looks like its host's limit for want of input."""

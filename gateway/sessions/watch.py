@@ -4,6 +4,7 @@ One tick for all sessions of the loop, driven by the registry; nothing here wait
 live as long as the session, those of the upstream begin anew with each connection to it.
 """
 
+import math
 from collections import Counter
 from collections.abc import Callable
 
@@ -33,12 +34,14 @@ class Watch:
         self._humans = 0
         self._counted = self._counts()
         self._changes: Counter[str] = Counter()
+        self._moved = -1
         self.joined("", now)
 
     def joined(self, host: str, now: float) -> None:
         """A new upstream at `host` carries the session from now on."""
         self._host = host
         self._joined_at = now
+        self._due = 0.0
         self._upstream = Liveness(UPSTREAM_PING, UPSTREAM_PING, now, judged=host in self._shared.ponging)
         self._keepalive = UpstreamKeepalive(self._terms.keepalive, self._shared.idle_limits, host, now)
 
@@ -48,12 +51,35 @@ class Watch:
 
     def tick(self, now: float) -> None:
         """Look at everything once. `now`: the loop's time."""
+        # Most sessions do nothing most of the time, and a look costs 20 µs: 5,000 of them were a tenth of a core.
+        if now < self._due and self._bytes_moved() == self._moved:
+            return
         self._check_browser(now)
         if self._relay.upstream is not None:
             self._check_upstream(now)
             self._keepalive.tick(self._relay, now)
         self._check_limits(now)
-        self.flush()
+        moved = self._bytes_moved()
+        if moved != self._moved:
+            self._moved = moved
+            self.flush()
+        self._due = self._next_due()
+
+    def _bytes_moved(self) -> int:
+        upstream, browser = self._relay.upstream, self._relay.browser
+        moved = browser.bytes_in + browser.bytes_out
+        return moved if upstream is None else moved + upstream.bytes_in + upstream.bytes_out
+
+    def _next_due(self) -> float:
+        """When there may be something to do although no byte has moved."""
+        limits = self._terms.limits
+        human = self._human_at + limits.human_idle if limits.human_idle else math.inf
+        due = min(self._browser.due, self._opened_at + limits.duration, human)
+        if self._relay.upstream is not None:
+            due = min(due, self._keepalive.due)
+            if self._relay.upstream.can_ping:
+                due = min(due, self._upstream.due)
+        return due
 
     def flush(self) -> None:
         """Add to the process's metrics what was relayed since the last time."""
