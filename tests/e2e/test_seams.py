@@ -68,7 +68,7 @@ class Line:
     async def begin(self) -> dict[int, int]:
         """Let the picture move, and cut from the next connection on; how many each tap has had."""
         await self.behind.thaw()
-        self.cutter.follow(Plan(CUTS, last=LAST, patience=1.0, ways=(Way.FIN,)))
+        self.cutter.follow(Plan(CUTS, last=LAST, patience=5.0, ways=(Way.FIN,)))
         return {port: len(tap.connections) for port, tap in self.taps.items()}
 
     def taken(self, used: dict[int, int]) -> list[tuple[bytes, bytes]]:
