@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from support.components import install_command, missing, missing_is_failure
 
+from gateway.compiled.loader import framing
+
 ARTIFACTS = Path(__file__).parent / ".artifacts"
 
 _absent = pytest.StashKey[Counter[str]]()
@@ -18,6 +20,10 @@ _failed = pytest.StashKey[bool]()
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "needs(*components): real components that the test runs against")
     config.stash[_absent] = Counter()
+
+
+def pytest_report_header() -> str:
+    return f"framing: {framing()}"
 
 
 @pytest.hookimpl(tryfirst=True)

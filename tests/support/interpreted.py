@@ -1,4 +1,4 @@
-"""`pytest -p support.interpreted`: the gateway's own source is run, whatever is compiled."""
+"""`PYTHONPATH=tests pytest -p support.interpreted`: the gateway's own source is run, whatever is compiled."""
 
 import sys
 

@@ -56,7 +56,7 @@ def run(  # noqa: C901  flat on purpose: see below
     fewer than four compressed bytes, another message, an update without rectangles, the view's end.
 
     Long and flat because every rectangle of a busy screen comes through here: 0.4 to 0.6 µs each in CPython 3.11, and
-    0.02 compiled; several when each goes through `describe`. Each update that begins elsewhere costs as much as ten
+    0.04 compiled; several when each goes through `describe`. Each update that begins elsewhere costs as much as ten
     rectangles.
     """
     last = limit - _HEAD_MAX
