@@ -56,16 +56,18 @@ class Liveness:
         """When a look may say something new although no byte has moved; 0 if every look may."""
         return 0.0 if self._asked is not None or self._waiting else self._pinged + self.ping_every
 
-    @property
-    def needs_kernel(self) -> bool:
-        """True when the next verdict may depend on what the kernel holds: asking it has its price."""
-        return self._asked is not None or self._waiting
+    def needs_kernel(self, received: int) -> bool:
+        """True when the verdict about so many `received` bytes may depend on what the kernel holds.
+
+        Asking it has its price.
+        """
+        return self._waiting or (self._asked is not None and received == self._received)
 
     def check(self, now: float, *, received: int, sent: int, unsent: int, reading: bool, in_flight: int = 0) -> Verdict:
         """Look at the leg's counters; call about once a second.
 
         `received`, `sent`: bytes so far; `unsent`: those of `sent` that still wait for the peer to take them;
-        `in_flight`: those that are on their way to it. What the kernel holds counts if `needs_kernel`.
+        `in_flight`: those that are on their way to it. What the kernel holds counts if `needs_kernel` says so.
         """
         drained, acknowledged = sent - unsent, sent - unsent - in_flight
         if self._asked is not None and self._acknowledged < min(acknowledged, self._asked_at_byte):

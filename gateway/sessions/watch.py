@@ -84,12 +84,15 @@ class Watch:
     def flush(self) -> None:
         """Add to the process's metrics what was relayed since the last time."""
         metrics = self._shared.metrics
-        counters = (metrics.bytes_to_browser, metrics.bytes_to_upstream, metrics.messages_to_upstream)
         counts = self._counts()
-        for counter, new, old in zip(counters, counts, self._counted, strict=True):
-            counter.inc(new - old)
-        self._counted = counts
+        if counts != self._counted:
+            counters = (metrics.bytes_to_browser, metrics.bytes_to_upstream, metrics.messages_to_upstream)
+            for counter, new, old in zip(counters, counts, self._counted, strict=True):
+                counter.inc(new - old)
+            self._counted = counts
         memory = self._relay.memory
+        if memory.changed.total() + memory.dropped.total() + memory.oversized == self._changes.total():
+            return
         changes = Counter({str(what): times for what, times in memory.changed.items()})
         changes.update({f"{what}_withheld": times for what, times in memory.dropped.items()})
         changes["oversized_streamed"] = memory.oversized
@@ -138,7 +141,7 @@ class Watch:
 
 
 def _look(clock: Liveness, leg: Leg, now: float) -> Verdict:
-    unsent, in_flight = leg.kernel_queue() if clock.needs_kernel else (0, 0)
+    unsent, in_flight = leg.kernel_queue() if clock.needs_kernel(leg.bytes_in) else (0, 0)
     return clock.check(
         now,
         received=leg.bytes_in,

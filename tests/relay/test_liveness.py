@@ -127,9 +127,24 @@ def test_that_the_ping_itself_arrived_is_no_sign_of_life():
 
 def test_the_kernel_is_asked_only_while_something_waits():
     peer = Peer()
-    assert not peer.liveness.needs_kernel
+    assert not peer.liveness.needs_kernel(peer.received)
     assert peer.at(20) is Verdict.PING
-    assert peer.liveness.needs_kernel
+    assert peer.liveness.needs_kernel(peer.received)
     peer.received += 1
+    assert not peer.liveness.needs_kernel(peer.received)
     peer.at(21)
-    assert not peer.liveness.needs_kernel
+    assert not peer.liveness.needs_kernel(peer.received)
+
+
+def test_a_quiet_peer_need_not_be_looked_at_before_its_next_ping():
+    peer = Peer()
+    assert peer.at(1) is Verdict.ALIVE
+    assert peer.liveness.due == 20
+    assert peer.at(20) is Verdict.PING
+    assert peer.liveness.due == 0  # until it answers
+    peer.received += 1
+    assert peer.at(21) is Verdict.ALIVE
+    assert peer.liveness.due == 40
+    peer.unsent = 1
+    assert peer.at(22) is Verdict.ALIVE
+    assert peer.liveness.due == 0  # until it takes what waits
