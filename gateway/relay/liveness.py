@@ -54,7 +54,8 @@ class Liveness:
     @property
     def due(self) -> float:
         """When a look may say something new although no byte has moved; 0 if every look may."""
-        return 0.0 if self._asked is not None or self._waiting else self._pinged + self.ping_every
+        asking = self.judged and self._asked is not None
+        return 0.0 if asking or self._waiting else self._pinged + self.ping_every
 
     def needs_kernel(self, received: int) -> bool:
         """True when the verdict about so many `received` bytes may depend on what the kernel holds.

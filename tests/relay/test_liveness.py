@@ -148,3 +148,10 @@ def test_a_quiet_peer_need_not_be_looked_at_before_its_next_ping():
     peer.unsent = 1
     assert peer.at(22) is Verdict.ALIVE
     assert peer.liveness.due == 0  # until it takes what waits
+
+
+def test_a_peer_that_is_not_judged_is_looked_at_for_its_pings_only():
+    peer = Peer(judged=False)
+    assert peer.at(20) is Verdict.PING
+    assert peer.at(21) is Verdict.ALIVE
+    assert peer.liveness.due == 40
