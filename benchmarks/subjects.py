@@ -8,7 +8,7 @@ from pathlib import Path
 from support.components import install_command, missing
 
 from benchmarks.relays.epoll_relay import epoll_relay
-from benchmarks.relays.gateway import gateway
+from benchmarks.relays.gateway import gateway, interpreted
 from benchmarks.relays.haproxy import haproxy
 from benchmarks.relays.nginx import nginx, nginx_default
 from benchmarks.relays.relay import Relay, Way
@@ -40,6 +40,7 @@ class Subject:
 
 SUBJECTS: dict[str, Subject] = {
     "gateway": Subject(gateway),
+    "interpreted": Subject(interpreted),
     "nginx-256k": Subject(nginx, "nginx"),
     "nginx": Subject(nginx_default, "nginx"),
     "haproxy": Subject(haproxy, "haproxy"),

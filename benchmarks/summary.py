@@ -16,6 +16,7 @@ from support.components import COMPONENTS
 from benchmarks.figures import Metric, Middle, Results
 from benchmarks.rows import ROWS
 from benchmarks.verdicts import verdict
+from gateway.compiled.loader import framing
 
 
 def summary(all_results: Mapping[str, Results], growth: Mapping[str, Any]) -> dict[str, Any]:
@@ -44,6 +45,7 @@ def machine() -> dict[str, Any]:
         "Python built with PGO": "--enable-optimizations" in options,
         "Python built with LTO": "--with-lto" in options,
         **{name: _package(name) for name in ("uvloop", "websockets", "websockify")},
+        "framing": framing(),
         "OpenSSL": ssl.OPENSSL_VERSION.split()[1],
         "nginx": _program("nginx", "-v"),
         "HAProxy": _program("haproxy", "-v"),

@@ -33,6 +33,8 @@ def verdict(row: Row, target: Target, results: Results) -> Verdict:
     sign = "≥" if target.least else "≤"
     limit = f"{sign} {target.must:.3g}{unit}, aim {target.aim:.3g}"
     what = f"added {target.metric}" if target.added else target.metric
+    if target.subject != "gateway":
+        what += f", {target.subject}"
     figure = measured(target, results)
     if figure is None:
         return Verdict(what, limit, "-", "not measured")
@@ -43,10 +45,10 @@ def verdict(row: Row, target: Target, results: Results) -> Verdict:
 def measured(target: Target, results: Results) -> Middle | None:
     """The figure that a target is about."""
     if not target.peer:
-        return results.middle("gateway", target.metric)
+        return results.middle(target.subject, target.metric)
     if target.added:
-        return results.added_ratio("gateway", target.peer, target.metric)
-    return results.ratio("gateway", target.peer, target.metric)
+        return results.added_ratio(target.subject, target.peer, target.metric)
+    return results.ratio(target.subject, target.peer, target.metric)
 
 
 def _state(target: Target, value: float) -> State:

@@ -3,7 +3,7 @@
 import contextlib
 import json
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 from support.programs import LOOPBACK, free_port, listens, running
@@ -55,13 +55,27 @@ def _static(way: Way) -> list[str]:
     return ['type = "static"', f"[providers.{PROVIDER}.consoles]", *consoles]
 
 
+SHIPPED = ("-m", "gateway")
+INTERPRETED = (
+    "-c",
+    "import gateway.compiled.loader as loader; loader.prefer_interpreted(); from gateway.cli import main; main()",
+)
+
+
 @contextlib.asynccontextmanager
-async def gateway(way: Way, directory: Path) -> AsyncIterator[Relay]:
+async def interpreted(way: Way, directory: Path) -> AsyncIterator[Relay]:
+    """Run it with its framing interpreted, as where nothing could be compiled."""
+    async with gateway(way, directory, INTERPRETED) as relay:
+        yield relay
+
+
+@contextlib.asynccontextmanager
+async def gateway(way: Way, directory: Path, program: Sequence[str] = SHIPPED) -> AsyncIterator[Relay]:
     """Run the gateway of this repository."""
     port, admin = free_port(), free_port()
     file = directory / "gateway.toml"
     file.write_text(configuration(way, port, admin))
-    argv: list[str | Path] = [sys.executable, "-m", "gateway", "serve", "--config", file]
+    argv: list[str | Path] = [sys.executable, *program, "serve", "--config", file]
     root = Path(__file__).parents[2]
     async with running(
         "gateway", argv, logs=directory, ready=lambda: listens(port) and listens(admin), cwd=root
