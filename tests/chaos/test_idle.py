@@ -14,6 +14,7 @@ from support.chaos.stories import Stories, stories
 from support.chaos.trial import CUTS
 from support.components import needs
 from support.gateway import Gateway, gateway
+from support.programs import eventually
 
 from gateway.simulator.clouds.limits import IdleCounts, Times
 
@@ -51,11 +52,13 @@ async def live(cloud: Cloud, running: Gateway, novnc: Engine) -> Life:
     events, before = instance.desktop.events, await client.drawn()
     seen = len(events.keys) + len(events.pointers)
     await asyncio.sleep(LIFE)
+    counts, dials, drawn = cloud.service.proxy.counts, cloud.cutter.dials, await client.drawn()
+    await eventually(lambda: len(dials) > counts.idle_cuts, what="the dial after a cut of this very moment")
     return Life(
-        dials=len(cloud.cutter.dials),
-        idle_cuts=cloud.service.proxy.counts.idle_cuts,
+        dials=len(dials),
+        idle_cuts=counts.idle_cuts,
         events=len(events.keys) + len(events.pointers) - seen,
-        updates=await client.drawn() - before,
+        updates=drawn - before,
         ended=client.ended,
     )
 
