@@ -22,6 +22,8 @@ FITS := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 TYPED := $(shell find gateway -name '*.pxd')
 PARTS := pyproject.toml hatch_build.py gateway/compiled/loader.py $(TYPED) $(TYPED:.pxd=.py) \
   $(shell find web -name node_modules -prune -o -type f -print)
+# What waits for real clocks while other tests load the machine is not told from what is late: make chaos has it.
+QUICK := --ignore tests/chaos/test_patience.py
 FRAMING := from gateway.compiled.loader import framing; print("vnc-gateway is installed. Its framing is", framing() + ".")
 
 .PHONY: help demo test chaos soak-short bench bench-report bench-quick check
@@ -33,7 +35,7 @@ demo: $(VENV)/.installed
 	@$(BIN)/vnc-gateway demo $(ARGS)
 
 test: $(VENV)/.installed-dev
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest $(or $(ARGS),$(QUICK))
 
 chaos: $(VENV)/.installed-dev
 	@CHAOS_CUTS=$${CHAOS_CUTS:-200} $(BIN)/python -m pytest tests/chaos --timeout 3600 $(ARGS)
