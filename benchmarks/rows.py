@@ -70,7 +70,7 @@ class Row:
 
 def _bulk(title: str, stream: str, frame: int, target: Target | None, **more: object) -> Row:
     load = {"flow": 1, "stream": (stream,), "picture": "first", "frame": frame}
-    return Row(title, load, "s / GB", "GB", targets=(target,) if target else (), **more)  # type: ignore[arg-type]
+    return Row(title, load, "s / GB", "GB", targets=(target,) if target else (), **more)  # type: ignore[arg-type]  # Row's own fields
 
 
 _RAW = Target("cost", 1.15, 0.95, peer="nginx-256k")

@@ -56,30 +56,8 @@ UPSTREAM_AUTH = Ending(4505, "upstream_auth")
 NOT_UNDERSTOOD = Ending(4506, "not_understood")
 BROWSER_LOST = Ending(None, "browser_lost")
 
-ENDINGS: tuple[Ending, ...] = (
-    CLOSED,
-    GOING_AWAY,
-    PROTOCOL_ERROR,
-    NOT_BINARY,
-    TOO_BIG,
-    INTERNAL_ERROR,
-    UNAUTHENTICATED,
-    NO_SUCH_INSTANCE,
-    IDLE,
-    TAKEN_OVER,
-    ENDED_BY_ADMIN,
-    DURATION,
-    IN_USE,
-    INSTANCE_NOT_RUNNING,
-    CONTENDED,
-    RATE_LIMITED,
-    UPSTREAM_LOST,
-    CLOUD_REFUSED,
-    UPSTREAM_CHANGED,
-    UPSTREAM_AUTH,
-    NOT_UNDERSTOOD,
-    BROWSER_LOST,
-)
+ENDINGS: tuple[Ending, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Ending))
+"""All of the above, in that order."""
 
 
 class GatewayError(Exception):

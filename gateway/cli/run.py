@@ -58,7 +58,7 @@ def exit_codes() -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         sys.exit(0)
-    except Exception as error:
+    except Exception as error:  # whatever it is, a user sees one line and no traceback
         logging.getLogger(__name__).debug("command failed", exc_info=True)  # the traceback is for those who ask
         leaves = list(_leaves(error))
         for line in dict.fromkeys(line for leaf in leaves for line in _lines(leaf)):
