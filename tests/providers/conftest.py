@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
+from support.cloud_providers import Cloud, build
 from support.fake_api import FakeApi, Reply
 
 from gateway.providers.api import open_session
@@ -31,3 +32,18 @@ def tls() -> ssl.SSLContext:
 @pytest.fixture
 def outlet(tls: ssl.SSLContext) -> Outlet:
     return Outlet(tls=tls)
+
+
+@pytest.fixture(params=["alibaba", "huawei"])
+def cloud(request: pytest.FixtureRequest, api: FakeApi, http: aiohttp.ClientSession, outlet: Outlet) -> Cloud:
+    return build(request.param, api, http, outlet)
+
+
+@pytest.fixture
+def alibaba(api: FakeApi, http: aiohttp.ClientSession, outlet: Outlet) -> Cloud:
+    return build("alibaba", api, http, outlet)
+
+
+@pytest.fixture
+def huawei(api: FakeApi, http: aiohttp.ClientSession, outlet: Outlet) -> Cloud:
+    return build("huawei", api, http, outlet)
