@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import recordings
 from support.components import missing_is_failure
-from support.rfb_streams import FORMATS, MESSAGES, RECTANGLES, Format, Wire, add_update, server_init
+from support.rfb_streams import FORMATS, RECTANGLES, Format, Wire, add_update, server_init
+from support.server_messages import MESSAGES
 
 from gateway.compiled import loader
 from gateway.errors import GatewayError

@@ -7,12 +7,8 @@ from collections import Counter
 
 import pytest
 from support.rfb_streams import (
-    CAPS,
     COLOUR_MAP,
     FLUSHED,
-    NOTIFY,
-    PROVIDE,
-    REQUEST,
     RGB888,
     TIGHT,
     TIGHT_PNG,
@@ -21,13 +17,11 @@ from support.rfb_streams import (
     ZYWRLE,
     Deflater,
     compact,
-    cut_text,
-    extended_cut_text,
-    fence,
     rectangle,
     server_init,
     update,
 )
+from support.server_messages import CAPS, NOTIFY, PROVIDE, REQUEST, cut_text, extended_cut_text, fence
 from support.tight_resets import TightClient, TightServer
 
 from gateway.errors import UpstreamError

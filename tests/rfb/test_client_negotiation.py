@@ -18,18 +18,8 @@ from support.client_session import (
     session,
     set_desktop_size,
 )
-from support.rfb_streams import (
-    BGR233,
-    CAPS,
-    NOTIFY,
-    PROVIDE,
-    REQUEST,
-    RGB565,
-    RGB888,
-    extended_cut_text,
-    fence,
-    pixel_format,
-)
+from support.rfb_streams import BGR233, RGB565, RGB888, pixel_format
+from support.server_messages import CAPS, NOTIFY, PROVIDE, REQUEST, extended_cut_text, fence
 
 from gateway.errors import ProtocolViolation
 from gateway.rfb.memory import Capability, Pointer

@@ -18,10 +18,8 @@ from support.client_session import (
     session,
     set_desktop_size,
 )
-from support.rfb_streams import (
-    RGB565,
-    fence,
-)
+from support.rfb_streams import RGB565
+from support.server_messages import fence
 
 from gateway.errors import ProtocolViolation, TooBig
 from gateway.rfb.client_messages import CUT_TEXT_MAX

@@ -5,7 +5,6 @@ import struct
 import pytest
 from support.rfb_streams import (
     AUDIO,
-    CAPS,
     CURSOR,
     DESKTOP_NAME,
     DESKTOP_SIZE,
@@ -15,12 +14,11 @@ from support.rfb_streams import (
     TIGHT,
     Deflater,
     compact,
-    extended_cut_text,
-    fence,
     rectangle,
     server_init,
     update,
 )
+from support.server_messages import CAPS, extended_cut_text, fence
 
 from gateway.rfb.held import HeldBudget, HeldTotal
 from gateway.rfb.inflators import SYNC_FLUSH, Stream, window_size

@@ -4,18 +4,8 @@ any mixture and any cut; what comes out is what went in, released at the right p
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.rfb_streams import (
-    COLOUR_MAP,
-    FORMATS,
-    MESSAGES,
-    RECTANGLES,
-    RGB888,
-    Format,
-    Wire,
-    add_update,
-    colour_map,
-    server_init,
-)
+from support.rfb_streams import COLOUR_MAP, FORMATS, RECTANGLES, RGB888, Format, Wire, add_update, server_init
+from support.server_messages import MESSAGES, colour_map
 
 from gateway.rfb.held import HeldBudget, HeldTotal
 from gateway.rfb.memory import Memory

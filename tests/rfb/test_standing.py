@@ -15,12 +15,12 @@ from support.rfb_streams import (
     Wire,
     add_update,
     compact,
-    cut_text,
     jpeg_image,
     rectangle,
     server_init,
     update,
 )
+from support.server_messages import cut_text
 
 from gateway.rfb.held import ALWAYS_HELD, HeldBudget, HeldTotal
 from gateway.rfb.inflators import SYNC_FLUSH, Stream

@@ -14,13 +14,8 @@ from gateway.rfb.messages import (
     set_pixel_format,
 )
 from gateway.rfb.policy import Policy
-from support.rfb_streams import (
-    PROVIDE,
-    RGB565,
-    extended_cut_text,
-    fence,
-    server_init,
-)
+from support.rfb_streams import RGB565, server_init
+from support.server_messages import PROVIDE, extended_cut_text, fence
 
 EVERYTHING = frozenset(Capability)
 

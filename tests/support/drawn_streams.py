@@ -33,9 +33,8 @@ from support.rfb_streams import (
     ZRLE,
     Deflater,
     compact,
-    cut_text,
-    fence,
 )
+from support.server_messages import cut_text, fence
 
 DRAWN = (RAW, RRE, CORRE, HEXTILE, ZLIB, TIGHT, ZRLE, JPEG, H264, TIGHT_PNG)
 """Encodings that this server can cover a screen with; the picture of H.264 is nobody's to compare."""

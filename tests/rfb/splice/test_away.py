@@ -4,7 +4,8 @@ import pytest
 from support.drawn_streams import ALL, Drawing
 from support.rfb_client import messages
 from support.rfb_client.wire import RGB565, RGB888, ServerMessage
-from support.rfb_streams import EXTENDED_MOUSE, QEMU_KEY, RAW, ZRLE, fence, rectangle, update
+from support.rfb_streams import EXTENDED_MOUSE, QEMU_KEY, RAW, ZRLE, rectangle, update
+from support.server_messages import fence
 from support.splicing import Viewer
 
 from gateway.errors import ProtocolViolation

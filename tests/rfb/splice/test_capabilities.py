@@ -7,22 +7,8 @@ import pytest
 from support.drawn_streams import ALL, Drawing, extended_size
 from support.rfb_client import messages
 from support.rfb_client.wire import RGB565, RGB888, ServerMessage
-from support.rfb_streams import (
-    AUDIO,
-    CAPS,
-    EXTENDED_DESKTOP_SIZE,
-    EXTENDED_MOUSE,
-    NOTIFY,
-    PROVIDE,
-    QEMU_KEY,
-    RAW,
-    REQUEST,
-    cut_text,
-    extended_cut_text,
-    fence,
-    rectangle,
-    update,
-)
+from support.rfb_streams import AUDIO, EXTENDED_DESKTOP_SIZE, EXTENDED_MOUSE, QEMU_KEY, RAW, rectangle, update
+from support.server_messages import CAPS, NOTIFY, PROVIDE, REQUEST, cut_text, extended_cut_text, fence
 from support.splicing import Viewer
 
 from gateway.rfb.messages import extended_pointer_event

@@ -19,13 +19,11 @@ from support.rfb_streams import (
     Deflater,
     Format,
     compact,
-    cut_text,
-    extended_cut_text,
-    fence,
     rectangle,
     server_init,
     update,
 )
+from support.server_messages import cut_text, extended_cut_text, fence
 from support.splicing import Viewer
 
 from gateway.errors import UpstreamChanged
