@@ -15,11 +15,22 @@ from pathlib import Path
 from types import ModuleType
 
 MODULES = (
+    "gateway.relay.browser_leg",
+    "gateway.relay.leg",
+    "gateway.relay.relay",
+    "gateway.relay.upstream_leg",
+    "gateway.rfb.client_stream",
+    "gateway.rfb.format_book",
     "gateway.rfb.framing",
+    "gateway.rfb.memory",
     "gateway.rfb.rectangles.tight",
+    "gateway.rfb.requests",
+    "gateway.rfb.server_stream",
     "gateway.rfb.updates",
     "gateway.rfb.zlib_streams",
+    "gateway.websocket.frames",
     "gateway.websocket.runs",
+    "gateway.websocket.scanner",
 )
 """Where a profile of busy sessions finds Python's own time. Each has a .pxd beside it."""
 

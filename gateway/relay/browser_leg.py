@@ -11,7 +11,7 @@ from gateway.relay.buffer import LITTLE, ReceiveBuffer
 from gateway.relay.leg import MAX_PONG_BACKLOG, Leg, Span
 from gateway.relay.tls import Tls
 from gateway.websocket import frames
-from gateway.websocket.frames import Opcode
+from gateway.websocket.frames import Opcode, binary_header
 from gateway.websocket.scanner import Scanner
 
 MAX_PAYLOAD = 1024 * 1024
@@ -73,7 +73,7 @@ class BrowserLeg(Leg):
             return
         size = len(spans[0]) if len(spans) == 1 else sum(map(len, spans))
         self.payload_out += size
-        self.write_views([frames.header(Opcode.BINARY, size), *spans], size)
+        self.write_views([binary_header(size), *spans], size)
 
     def notice(self, **fields: str | float) -> None:
         """Tell a page that asked for notices what goes on, as a text message with a JSON object.

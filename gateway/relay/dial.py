@@ -76,7 +76,7 @@ async def _connect(target: Target, buffer: ReceiveBuffer) -> UpstreamOpening:
         tls = await _secured(sock, target.tls, target.host, buffer) if target.tls else None
         leg = UpstreamLeg(buffer, handshake, tls)
         opening = UpstreamOpening(leg)
-        await loop.create_connection(lambda: leg, sock=sock)
+        await loop.create_connection(lambda: leg, sock=sock)  # type: ignore[type-var]  # uvloop asks for no base
     except BaseException:
         sock.close()
         raise

@@ -30,8 +30,10 @@ ABORT_ANYWAY_AFTER = 30.0
 """Seconds that a closing leg may take in all to send its rest: 4 MB, the most that is held, at 1 Mbit/s."""
 
 
-class Leg(asyncio.BufferedProtocol):
-    """One connection of a session.
+class Leg:
+    """One connection of a session, as uvloop wants a BufferedProtocol to be.
+
+    It is none by its base: what is compiled can't have one that is not.
 
     Whoever asked by `report_end` is told once, with the reason, when the leg is of no more use.
     `peer` is paused while this leg cannot write, and resumed when it can.
@@ -89,6 +91,10 @@ class Leg(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         """Hand on what was read; the view is only good until this returns."""
+        self.take_read(nbytes)
+
+    def take_read(self, nbytes: int) -> None:
+        """Decrypt, if need be, and hand on `nbytes` of the buffer. Nothing is raised."""
         self.bytes_in += nbytes
         if self._ended is not None and not self._closing:
             return

@@ -9,7 +9,7 @@ from gateway.relay.buffer import LITTLE, ReceiveBuffer
 from gateway.relay.leg import MAX_PONG_BACKLOG, Leg, Span
 from gateway.relay.tls import Tls
 from gateway.websocket import frames
-from gateway.websocket.frames import Opcode
+from gateway.websocket.frames import Opcode, masked_binary
 from gateway.websocket.handshake import Dial
 from gateway.websocket.scanner import Scanner
 
@@ -70,10 +70,10 @@ class UpstreamLeg(Leg):
     def buffer_updated(self, nbytes: int) -> None:
         """Hand on what was read; after a turn of it the other connections come first."""
         if nbytes < LITTLE:
-            super().buffer_updated(nbytes)
+            self.take_read(nbytes)
             return
         started = time.monotonic()
-        super().buffer_updated(nbytes)
+        self.take_read(nbytes)
         took = time.monotonic() - started
         self._slow = took > SLOW
         self._turn = self._turn + took if nbytes >= LAST else took
@@ -125,7 +125,7 @@ class UpstreamLeg(Leg):
         if self._scanner is None:
             self.write(payload)
         else:
-            self.write(frames.masked_message(Opcode.BINARY, payload, masks.fresh()))
+            self.write(masked_binary(payload, masks.fresh()))
 
     def ping(self) -> None:
         """Ask for a sign of life."""

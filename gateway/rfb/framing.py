@@ -88,10 +88,12 @@ class Framing:
                 return limit
             taken = min(max(missing, self._glimpse), limit - at)
             tail += data[at : at + taken]
-            with memoryview(tail) as view:
-                end = self._scan(view, 0, before, out)
-                if end:  # views of this tail are out: it is theirs now, and never resized
-                    self._tail = bytearray(view[end:]) if end < before else bytearray()
+            view = memoryview(tail)
+            end = self._scan(view, 0, before, out)
+            if end:  # views of this tail are out: it is theirs now, and never resized
+                self._tail = bytearray(view[end:]) if end < before else bytearray()
+            else:
+                view.release()
             if end >= before:
                 return at + end - before
             at += taken
@@ -100,7 +102,7 @@ class Framing:
     def _flush(self, view: memoryview, upto: int, out: Released) -> None:
         """Release everything before `upto` that is not released yet."""
         if upto > self._span:
-            out.append(view[self._span : upto])
+            out.append(view[self._span : upto] if self._span or upto < len(view) else view)
             self._span = upto
 
     def _replace(self, view: memoryview, begin: int, end: int, parts: Sequence[bytes], out: Released) -> None:

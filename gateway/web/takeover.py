@@ -56,7 +56,7 @@ async def take_over(request: web.Request, headers: Mapping[str, str], buffer: Re
     http.set_parser(tail)  # type: ignore[arg-type]  # only its feeding is used
     below, tls = (transport.below, transport.tls) if isinstance(transport, TlsTransport) else (transport, None)
     leg = BrowserLeg(buffer, tls)
-    below.set_protocol(leg)
+    below.set_protocol(leg)  # type: ignore[arg-type]  # uvloop asks for its methods, not for its base
     leg.connection_made(below)
     # For aiohttp the connection is over, so it keeps nothing of the request (12 KB) while the session lives. It
     # closes a transport that it has.

@@ -6,14 +6,24 @@ choice of masks, which are random, to the caller: towards an upstream each frame
 """
 
 from enum import IntEnum
-from struct import Struct
 
 try:
     from websockets.speedups import apply_mask
 except ImportError:  # a platform for which the library has no compiled part
     from websockets.utils import apply_mask
 
-__all__ = ["MAX_CONTROL_PAYLOAD", "Opcode", "apply_mask", "close_payload", "control", "header", "masked_message"]
+from gateway.websocket import wire
+
+__all__ = [
+    "MAX_CONTROL_PAYLOAD",
+    "Opcode",
+    "apply_mask",
+    "binary_header",
+    "close_payload",
+    "control",
+    "header",
+    "masked_binary",
+]
 
 MAX_CONTROL_PAYLOAD = 125  # §5.5
 MAX_REASON = MAX_CONTROL_PAYLOAD - 2  # the close code comes first
@@ -22,10 +32,6 @@ FIN = 0x80
 MASKED = 0x80
 LENGTH_16 = 126  # the length follows in 16 bits (§5.2)
 LENGTH_64 = 127  # the length follows in 64 bits
-
-_HEADER_8 = Struct(">BB").pack
-_HEADER_16 = Struct(">BBH").pack
-_HEADER_64 = Struct(">BBQ").pack
 
 # Codes that a Close frame never carries (§7.4.1): they name what an endpoint saw, not what it says.
 NEVER_SENT = frozenset({1005, 1006, 1015})
@@ -42,17 +48,23 @@ class Opcode(IntEnum):
     PONG = 0xA
 
 
+_BINARY = int(FIN | Opcode.BINARY)
+
+
 def header(opcode: Opcode, length: int, *, fin: bool = True, mask: bytes | None = None) -> bytes:
     """Give the header of a frame of `length` payload bytes; with `mask` (4 bytes) its payload has to be masked."""
-    first = FIN | opcode if fin else opcode
-    masked = 0 if mask is None else MASKED
-    if length < LENGTH_16:
-        head = _HEADER_8(first, masked | length)
-    elif length <= 0xFFFF:
-        head = _HEADER_16(first, masked | LENGTH_16, length)
-    else:
-        head = _HEADER_64(first, masked | LENGTH_64, length)
+    head = wire.head(FIN | opcode if fin else opcode, 0 if mask is None else MASKED, length)
     return head if mask is None else head + mask
+
+
+def binary_header(length: int) -> bytes:
+    """Give the header of a binary message of one frame, not masked, of `length` payload bytes."""
+    return wire.head(_BINARY, 0, length)
+
+
+def masked_binary(payload: bytes, mask: bytes) -> bytes:
+    """Give a binary message of one masked frame, as a client sends it (§5.3)."""
+    return wire.head(_BINARY, MASKED, len(payload)) + mask + apply_mask(payload, mask)
 
 
 def close_payload(code: int | None, reason: str = "") -> bytes:
@@ -74,8 +86,3 @@ def control(opcode: Opcode, payload: bytes = b"", mask: bytes | None = None) -> 
         raise ValueError("the payload of a control frame has at most 125 bytes")
     head = header(opcode, len(payload), mask=mask)
     return head + payload if mask is None else head + apply_mask(payload, mask)
-
-
-def masked_message(opcode: Opcode, payload: bytes | bytearray | memoryview, mask: bytes) -> bytes:
-    """Give a message of one masked frame, as a client sends it (§5.3)."""
-    return header(opcode, len(payload), mask=mask) + apply_mask(payload, mask)

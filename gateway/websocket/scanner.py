@@ -11,9 +11,8 @@ one stream of bytes (rfb.md §8). No extension is ever negotiated, so reserved b
 from dataclasses import dataclass
 
 from gateway.errors import BrowserError, GatewayError, NotBinary, NotUnderstood, ProtocolViolation, TooBig
-from gateway.websocket import runs
 from gateway.websocket.frames import FIN, LENGTH_16, MASKED, MAX_CONTROL_PAYLOAD, Opcode, apply_mask
-from gateway.websocket.runs import LARGEST_16
+from gateway.websocket.runs import LARGEST_16, masked, unmasked
 
 MAX_HEADER = 14  # 2, 8 of length, 4 of mask (§5.2)
 
@@ -59,7 +58,6 @@ class Scanner:
         "_left",
         "_mask",
         "_max_payload",
-        "_run",
         "closed",
         "controls",
     )
@@ -69,7 +67,6 @@ class Scanner:
         self.controls: list[Control] = []
         self.closed = False
         self._from_browser = from_browser
-        self._run = runs.masked if from_browser else runs.unmasked
         self._max_payload = max_payload
         self._head = b""  # the beginning of a header that the last chunk cut
         self._left = 0  # payload bytes of the frame under way that are still to come
@@ -91,7 +88,10 @@ class Scanner:
         end = len(data)
         while at < end and not self.closed:
             if not self._fragmented:
-                at = self._run(data, at, out, self._max_payload)
+                if self._from_browser:
+                    at = masked(data, at, out, self._max_payload)
+                else:
+                    at = unmasked(data, at, out, self._max_payload)
                 if at >= end:
                     self._control, self._left = None, at - end
                     return

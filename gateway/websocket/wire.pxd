@@ -1,5 +1,6 @@
 # wire.py, as C: inlined into runs. Bounds are checked as Python checks them.
 
+from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.string cimport memmove
 
 cdef extern from "Python.h":
@@ -26,3 +27,14 @@ cdef inline int move(object view, Py_ssize_t to, Py_ssize_t start, Py_ssize_t st
         raise TypeError("the buffer is read-only")
     memmove(_bytes(view, to, to + stop - start), _bytes(view, start, stop), stop - start)
     return 0
+
+
+cdef inline bytes head(int first, int masked, Py_ssize_t length):
+    cdef unsigned char made[10]
+    cdef int size = 0 if length < 126 else 2 if length <= 0xFFFF else 8
+    cdef int at
+    made[0] = first
+    made[1] = masked | (length if size == 0 else 126 if size == 2 else 127)
+    for at in range(size):
+        made[1 + size - at] = length >> 8 * at & 0xFF
+    return PyBytes_FromStringAndSize(<char *>made, 2 + size)

@@ -60,13 +60,13 @@ def test_without_the_buffer_rule_plain_browsers_get_wrong_bytes(certificate: Cer
 
 
 def test_one_wrong_byte_towards_the_server_is_found(certificate: Certificate, monkeypatch: pytest.MonkeyPatch) -> None:
-    build, texts = frames.masked_message, itertools.count()
+    mask_well, texts = frames.apply_mask, itertools.count()
 
-    def build_wrong(opcode: frames.Opcode, payload: bytes, mask: bytes) -> bytes:
+    def mask_wrong(payload: bytes, mask: bytes) -> bytes:
         wrong = len(payload) > 1000 and next(texts) == 1
-        return build(opcode, payload[:-1] + bytes([payload[-1] ^ wrong]), mask)
+        return mask_well(payload[:-1] + bytes([payload[-1] ^ 1]) if wrong else payload, mask)
 
-    monkeypatch.setattr(frames, "masked_message", build_wrong)
+    monkeypatch.setattr(frames, "apply_mask", mask_wrong)
     differences = run(certificate, "ws", "ws", Load(sessions=2, down=50_000))
     assert len(differences) == 1
     assert "to the server the bytes differ" in differences[0]

@@ -6,7 +6,7 @@ from websockets import utils
 from websockets.frames import Close
 
 from gateway.websocket import frames
-from gateway.websocket.frames import Opcode, close_payload, control, header, masked_message
+from gateway.websocket.frames import Opcode, binary_header, close_payload, control, header, masked_binary
 
 LENGTHS = [0, 1, 125, 126, 127, 65535, 65536, 200_000]
 
@@ -15,12 +15,13 @@ LENGTHS = [0, 1, 125, 126, 127, 65535, 65536, 200_000]
 def test_header_uses_the_shortest_length_on_both_sides_of_each_limit(length: int) -> None:
     payload = bytes(length)
     assert header(Opcode.BINARY, length) + payload == raw_frame(Opcode.BINARY, payload)
+    assert binary_header(length) == header(Opcode.BINARY, length)
 
 
 @pytest.mark.parametrize("length", LENGTHS)
-def test_masked_message_is_one_frame_with_the_mask_applied(length: int) -> None:
+def test_masked_binary_is_one_frame_with_the_mask_applied(length: int) -> None:
     payload = bytes(range(256)) * (length // 256) + bytes(range(length % 256))
-    message = masked_message(Opcode.BINARY, memoryview(payload), MASK)
+    message = masked_binary(payload, MASK)
     assert message == raw_frame(Opcode.BINARY, payload, mask=MASK)
     assert judge(message, masked=True).payload == payload
 
