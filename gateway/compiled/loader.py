@@ -18,6 +18,7 @@ MODULES = (
     "gateway.relay.browser_leg",
     "gateway.relay.leg",
     "gateway.relay.relay",
+    "gateway.relay.tls",
     "gateway.relay.upstream_leg",
     "gateway.rfb.client_stream",
     "gateway.rfb.format_book",
