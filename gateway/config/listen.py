@@ -4,24 +4,13 @@ Only loopback and access mode "open" exist so far; anything else is refused here
 """
 
 import ssl
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from gateway.config.block import Block
-from gateway.config.values import Host, KeyHash, Name, Origin, Origins, Port, ReadableFile, unset
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether only this machine can reach `host`; a name other than localhost counts as reachable."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
+from gateway.config.values import Host, KeyHash, Name, Origin, Origins, Port, ReadableFile, is_loopback, unset
 
 
 def _loopback(host: str) -> str:

@@ -5,6 +5,7 @@ fault only where they cannot hold a secret.
 """
 
 import re
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import SplitResult, urlsplit
@@ -16,9 +17,20 @@ _INSTANCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _HOST = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*|[0-9a-f:.]*:[0-9a-f:.]*")
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 §5.6.2
+_CONSOLES = re.compile(r"[a-z*][a-z0-9*-]{0,31}/[A-Za-z0-9*][A-Za-z0-9*._-]{0,63}")
 _KEY_HASH = re.compile(r"sha256:[0-9a-f]{64}")
 _PRINTABLE = re.compile(r"[\x21-\x7e]+")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine can reach `host`; a name other than localhost counts as reachable."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _no_bool(value: object) -> object:
@@ -83,6 +95,17 @@ def _header_name(value: str) -> str:
 def _header_value(value: str) -> str:
     if not value.isprintable() or not value.isascii():
         raise ValueError("must be printable ASCII on one line")
+    return value
+
+
+def is_consoles(value: str) -> bool:
+    """Tell whether `value` can name consoles: PROVIDER/INSTANCE with any number of "*" in either."""
+    return _CONSOLES.fullmatch(value) is not None
+
+
+def _consoles(value: str) -> str:
+    if not is_consoles(value):
+        raise ValueError('must be PROVIDER/INSTANCE, where "*" stands for any letters, as in "hangzhou/*"')
     return value
 
 
@@ -171,7 +194,7 @@ def _pattern(expression: re.Pattern[str]) -> WithJsonSchema:
 
 unset = BeforeValidator(_empty, json_schema_input_type=str | None)
 _NUMBER = BeforeValidator(_no_bool)
-_COMMAS = BeforeValidator(_split)
+commas = BeforeValidator(_split)
 
 Port = Annotated[int, Field(ge=0, le=65535), _NUMBER]  # 0: any free one
 Count = Annotated[int, Field(ge=1), _NUMBER]
@@ -198,6 +221,11 @@ ProxyUrl = Annotated[str, AfterValidator(_proxy_url)]
 Origin = Annotated[str, AfterValidator(_origin)]
 ConsoleUrl = Annotated[str, AfterValidator(_console_url)]
 ReadableFile = Annotated[Path, AfterValidator(_file)]
-Origins = Annotated[tuple[Origin, ...], _COMMAS]
+Words = Annotated[tuple[str, ...], commas]
+# Which consoles: one or more patterns; is_consoles says what one is.
+Consoles = Annotated[
+    tuple[Annotated[str, AfterValidator(_consoles), _pattern(_CONSOLES)], ...], Field(min_length=1), commas
+]
+Origins = Annotated[tuple[Origin, ...], commas]
 # A leading "." or "*." stands for every name below; kept with the leading ".".
-AllowedHosts = Annotated[tuple[Annotated[str, AfterValidator(_allowed_host)], ...], _COMMAS]
+AllowedHosts = Annotated[tuple[Annotated[str, AfterValidator(_allowed_host)], ...], commas]

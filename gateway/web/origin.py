@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from yarl import URL
 
-from gateway.config.listen import is_loopback
+from gateway.config.values import is_loopback
 
 
 @dataclass(frozen=True, slots=True)
