@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from gateway.config.block import Block
-from gateway.config.values import Host, KeyHash, Name, Origin, Origins, Port, ReadableFile, is_loopback, unset
+from gateway.config.values import Host, KeyHash, Name, Origin, Origins, Port, ReadableFile, Words, is_loopback, unset
 
 
 def _loopback(host: str) -> str:
@@ -23,17 +23,29 @@ LoopbackHost = Annotated[Host, AfterValidator(_loopback)]
 
 
 class Tls(Block):
-    """Certificate chain and key (PEM) of a listener."""
+    """Certificate chain and key (PEM) of a listener.
+
+    `client_ca`: only who shows a certificate of these authorities is talked to; `client_names`: and of these only
+    who is called so by it. Empty: all of them.
+    """
 
     certificate: ReadableFile
     key: ReadableFile
+    client_ca: Annotated[ReadableFile | None, unset] = None
+    client_names: Words = ()
 
     @model_validator(mode="after")
-    def _pair(self) -> Self:
+    def _usable(self) -> Self:
         try:
             server_context(self.certificate, self.key)
         except (ssl.SSLError, ValueError, OSError) as error:
             raise ValueError(f"certificate and key cannot be used together: {_reason(error)}") from error
+        try:
+            server_context(self.certificate, self.key, self.client_ca)
+        except (ssl.SSLError, OSError) as error:
+            raise ValueError(f"client_ca holds no certificate: {_reason(error)}") from error
+        if self.client_names and self.client_ca is None:
+            raise ValueError("client_names needs client_ca: without it nobody is asked for a certificate")
         return self
 
 
@@ -41,14 +53,20 @@ def _reason(error: Exception) -> str:
     return (error.reason or "not PEM") if isinstance(error, ssl.SSLError) else str(error)
 
 
-def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
-    """Give the TLS side of a listener; raises ssl.SSLError or ValueError when the pair cannot be used."""
+def server_context(certificate: Path, key: Path, client_ca: Path | None = None) -> ssl.SSLContext:
+    """Give the TLS side of a listener, which with `client_ca` asks for a certificate of a client.
+
+    Raises ssl.SSLError, ValueError or OSError when the files cannot be used.
+    """
 
     def no_password() -> str:
         raise ValueError("the key is encrypted")  # else OpenSSL asks on the terminal
 
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate, key, password=no_password)
+    if client_ca is not None:
+        context.load_verify_locations(client_ca)  # these alone: for clients the system's roots count nothing
+        context.verify_mode = ssl.CERT_REQUIRED
     return context
 
 
