@@ -1,6 +1,8 @@
 """What a caller was given: a grant for one console, its one-time WebSocket ticket, its sealed resume token."""
 
+import binascii
 import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
@@ -72,6 +74,9 @@ class Seal:
         if len(token) > MAX_TOKEN:
             return None
         try:
-            return Grant.from_json(self._box.decrypt(token.encode(errors="surrogateescape")))
-        except InvalidToken:
+            sealed = token.encode("ascii")
+            if urlsafe_b64encode(urlsafe_b64decode(sealed)) != sealed:
+                return None  # decoding skips what is not base64's own: a token has one spelling and no other
+            return Grant.from_json(self._box.decrypt(sealed))
+        except (InvalidToken, UnicodeEncodeError, binascii.Error):
             return None
