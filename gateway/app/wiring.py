@@ -19,6 +19,7 @@ from gateway.providers.build import build
 from gateway.providers.provider import Provider
 from gateway.relay.buffer import ReceiveBuffer
 from gateway.rfb.held import HeldTotal
+from gateway.sessions.leases import Leases
 from gateway.sessions.registry import Registry
 from gateway.sessions.terms import Shared, Terms
 from gateway.state.memory import MemoryState
@@ -31,6 +32,9 @@ from gateway.web.public import PublicSite, Readiness
 
 CLOSE_TIMEOUT = 5.0
 """Seconds that all sessions together may take to say goodbye at the end of the process."""
+
+GRANT_TTL = 43200.0
+"""Seconds for which a console may be returned to."""
 
 
 class Gateway:
@@ -59,9 +63,10 @@ async def running(
         providers = await stack.enter_async_context(providing(settings))
         terms = {name: _terms(settings, name) for name in providers}
         state = MemoryState(time.monotonic)
-        shared = Shared(buffer or ReceiveBuffer(), metrics, HeldTotal(settings.limits.held_total), state)
-        registry = Registry(settings.limits.sessions, terms.__getitem__, shared)
-        access = OpenAccess(state, Seal(), grant_ttl=settings.limits.duration, clock=time.time)
+        leases = Leases(state.leases)
+        shared = Shared(buffer or ReceiveBuffer(), metrics, HeldTotal(settings.limits.held_total), state, leases)
+        registry = Registry(settings.limits, terms.__getitem__, shared)
+        access = OpenAccess(state, Seal(), grant_ttl=GRANT_TTL, clock=time.time)
         tls = settings.listen.tls
         front = Front.of(settings.listen.public_url or "", settings.listen.allowed_origins, tls=tls is not None)
         consoles = [*_static_consoles(settings), *listed]
@@ -71,7 +76,7 @@ async def running(
         runners: list[web.AppRunner] = []
         for site, where, context in (
             (admin, settings.admin, None),
-            (public, settings.listen, server_context(tls.certificate, tls.key) if tls else None),
+            (public, settings.listen, server_context(tls.certificate, tls.key, tls.client_ca) if tls else None),
         ):
             runner = await listen(
                 site.routes(), site.guard, headers, where.host, where.port, tls=context, buffer=shared.buffer

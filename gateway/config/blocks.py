@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self, TypeVar
 from pydantic import AfterValidator, ByteSize, model_validator
 
 from gateway.config.block import Block
-from gateway.config.values import Count, PositiveSeconds, Seconds, Size
+from gateway.config.values import Count, CountOrNone, PositiveSeconds, Seconds, Size
 
 MIB = 1024 * 1024
 
@@ -33,17 +33,26 @@ class Reconnect(Block):
 
 
 class SessionLimits(Block):
-    """Limits of one session: seconds without human input (0: none), seconds in all, bytes held."""
+    """Limits of one session: seconds without human input (0: none), seconds in all, bytes held.
+
+    `conflict`: who wants a console that another has takes it over, or is refused.
+    """
 
     human_idle: Seconds = 1800
     duration: PositiveSeconds = 43200
     held: Size = ByteSize(4 * MIB)
+    conflict: Literal["takeover", "refuse"] = "takeover"
 
 
 class Limits(SessionLimits):
-    """Limits of a session, and of the process: sessions, bytes held by all."""
+    """Limits of a session, and of the process: sessions in all, of one user, of one source address; bytes held by all.
+
+    0 for `per_user` and `per_source`: no limit.
+    """
 
     sessions: Count = 2000
+    per_user: CountOrNone = 0
+    per_source: CountOrNone = 0
     held_total: Size = ByteSize(128 * MIB)
 
     @model_validator(mode="after")

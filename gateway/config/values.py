@@ -198,6 +198,7 @@ commas = BeforeValidator(_split)
 
 Port = Annotated[int, Field(ge=0, le=65535), _NUMBER]  # 0: any free one
 Count = Annotated[int, Field(ge=1), _NUMBER]
+CountOrNone = Annotated[int, Field(ge=0), _NUMBER]
 Seconds = Annotated[float, Field(ge=0), _NUMBER]
 PositiveSeconds = Annotated[float, Field(gt=0), _NUMBER]
 Size = Annotated[

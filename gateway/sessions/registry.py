@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Callable, Iterator
 
 from gateway.access.grants import Grant
-from gateway.errors import GatewayError, Replaced, internal
+from gateway.config.blocks import Limits
+from gateway.errors import GatewayError, internal
 from gateway.providers.provider import Provider
 from gateway.relay.browser_leg import BrowserLeg
 from gateway.relay.buffer import ReceiveBuffer
@@ -21,8 +22,8 @@ class Registry:
     `terms(provider)` gives the configuration's terms for a provider by name.
     """
 
-    def __init__(self, limit: int, terms: Callable[[str], Terms], shared: Shared) -> None:
-        self._limit = limit
+    def __init__(self, limits: Limits, terms: Callable[[str], Terms], shared: Shared) -> None:
+        self._limits = limits
         self._terms = terms
         self._shared = shared
         self._sessions: dict[Session, asyncio.Task[None]] = {}
@@ -34,26 +35,39 @@ class Registry:
     def __len__(self) -> int:
         return len(self._sessions)
 
-    @property
-    def full(self) -> bool:
-        """True when no more sessions may be opened."""
-        return len(self._sessions) >= self._limit
+    def full_for(self, grant: Grant) -> bool:
+        """True when the process may not open one more session; a return takes the place of its own."""
+        return len(self._sessions) >= self._limits.sessions and not any(_same(session, grant) for session in self)
+
+    def too_many_for(self, grant: Grant, source: str) -> bool:
+        """True when the grant's user, or `source`, has as many other sessions as one may have."""
+        others = [session for session in self if not _same(session, grant)]
+        for limit, theirs in (
+            (self._limits.per_user, sum(session.grant.user == grant.user for session in others)),
+            (self._limits.per_source, sum(session.source == source for session in others)),
+        ):
+            if limit and theirs >= limit:
+                return True
+        return False
 
     @property
     def buffer(self) -> ReceiveBuffer:
         """The receive buffer that new browser legs are to use."""
         return self._shared.buffer
 
-    def open(self, grant: Grant, provider: Provider, browser: BrowserLeg, source: str) -> Session:
+    def open(self, grant: Grant, provider: Provider, browser: BrowserLeg, source: str, *, returns: bool) -> Session:
         """Begin a session on an accepted browser leg; it runs in a task of its own.
 
-        A grant that comes back (reload, lost network) takes the place of its earlier connection.
+        `returns`: the client comes back by itself, without its user.
         """
-        for earlier in self:
-            if earlier.grant.session == grant.session:
-                earlier.end(Replaced("the same grant came back on another connection"))
         session = Session(
-            grant, provider, browser, source=source, terms=self._terms(provider.name), shared=self._shared
+            grant,
+            provider,
+            browser,
+            source=source,
+            returns=returns,
+            terms=self._terms(provider.name),
+            shared=self._shared,
         )
         task = asyncio.get_running_loop().create_task(session.run(), name=f"session {grant.session}")
         self._sessions[session] = task
@@ -88,3 +102,7 @@ class Registry:
                 session.watch.tick(now)
             except Exception as error:  # one session's bug is its own end, not everybody's
                 session.end(internal(error))
+
+
+def _same(session: Session, grant: Grant) -> bool:
+    return session.grant.session == grant.session

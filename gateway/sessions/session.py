@@ -1,4 +1,4 @@
-"""One session, readable top to bottom: locate ► dial ► handshake ► relay ⇄ splice ► close.
+"""One session, readable top to bottom: lease ► locate ► dial ► handshake ► relay ⇄ splice ► close.
 
 The browser's upgrade is answered before this begins, so whatever goes wrong here ends as a close code
 whose reason is its public name (product.md, "How things end").
@@ -36,12 +36,21 @@ OPEN_WINDOW = 15.0
 class Session:
     """A browser at a console, from its upgrade to its close code.
 
+    `returns`: it comes back by itself, so it takes the console from nobody.
     `state`: connecting, open, reconnecting or ended. `upstream`: where the console is, without secrets.
     `splices`: how often the upstream was replaced.
     """
 
     def __init__(
-        self, grant: Grant, provider: Provider, browser: BrowserLeg, *, source: str, terms: Terms, shared: Shared
+        self,
+        grant: Grant,
+        provider: Provider,
+        browser: BrowserLeg,
+        *,
+        source: str,
+        returns: bool,
+        terms: Terms,
+        shared: Shared,
     ) -> None:
         self.grant = grant
         self.source = source
@@ -50,6 +59,7 @@ class Session:
         self.upstream = ""
         self.splices = 0
         self.watch: Watch | None = None
+        self._returns = returns
         self._browser = browser
         self._terms = terms
         self._shared = shared
@@ -80,7 +90,9 @@ class Session:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._until_ended())
-                await self._phases()
+                takes = self._terms.limits.conflict == "takeover"
+                async with self._shared.leases.holding(self.grant, self.end, takes=takes, returns=self._returns):
+                    await self._phases()
         except BaseExceptionGroup as failed:
             known = failed.subgroup(GatewayError)
             if known is not None:
@@ -97,7 +109,9 @@ class Session:
         reached = await self._connector.reach(min(OPEN_WINDOW, self._terms.reconnect.window))
         held = HeldBudget(self._shared.held_total, self._terms.limits.held)
         relay = Relay(self._browser, reached.server_init, held, self.grant.rights.policy())
-        self.watch = Watch(relay, self._terms, self._shared, _now(), self.end)
+        self.watch = Watch(
+            relay, self._terms, self._shared, _now(), self.end, grant_left=self.grant.expires_at - time.time()
+        )
         try:
             self._joined(reached)
             relay.start(
@@ -168,6 +182,8 @@ class Session:
         self.state = "ended"
         if self._record is not None:
             self._record.tell()
+        if error.told:
+            self._browser.notice(ended=error.ending.name, **error.told)
         self._browser.close(error.ending)
         self._shared.metrics.ended(error.ending)
         if error.ending is errors.INTERNAL_ERROR:

@@ -7,6 +7,7 @@ from gateway.config.blocks import Keepalive, Reconnect, SessionLimits
 from gateway.relay.buffer import ReceiveBuffer
 from gateway.rfb.held import HeldTotal
 from gateway.sessions.idle_limits import IdleLimits
+from gateway.sessions.leases import Leases
 from gateway.state.memory import MemoryState
 from gateway.telemetry.metrics import Metrics
 
@@ -42,6 +43,7 @@ class Shared:
     metrics: Metrics
     held_total: HeldTotal
     state: MemoryState
+    leases: Leases
     ponging: set[str] = field(default_factory=set)
     idle_limits: IdleLimits = field(default_factory=IdleLimits)
     _dials: dict[str, asyncio.Semaphore] = field(default_factory=dict)

@@ -1,8 +1,10 @@
-"""Shared state of one process: one-time tickets, kept as hashes, and budgets of what a cloud may be asked."""
+"""Shared state of one process: one-time tickets, kept as hashes, leases, and budgets of what a cloud may be asked."""
 
 import hashlib
 from collections import deque
 from collections.abc import Callable
+
+from gateway.state.leases import MemoryLeases
 
 MAX_TICKETS = 100_000
 """Unredeemed tickets held at once; at 30 s each this is far above any real rate of openings."""
@@ -18,6 +20,7 @@ class MemoryState:
     """`memory://`: what one process knows. `clock` gives seconds, monotonic."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
+        self.leases = MemoryLeases()
         self._clock = clock
         self._tickets: dict[str, tuple[float, str]] = {}
         self._spent: dict[str, deque[float]] = {}

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 
 from aiohttp import web
 
+from gateway.access.grants import Grant
 from gateway.access.open import OpenAccess
 from gateway.providers.provider import INSTANCE, Provider
 from gateway.sessions.registry import Registry
@@ -115,6 +116,7 @@ class PublicSite:
         if opening is None:
             raise Refused(problems.TOO_MANY)
         self._known(request)
+        self._check_room(opening.grant, request.remote or "")  # here, too: a page never learns why an upgrade failed
         body = {
             "ticket": opening.ticket,
             "resume": opening.resume,
@@ -137,14 +139,15 @@ class PublicSite:
         if grant is None:
             raise Refused(problems.UNAUTHENTICATED)
         provider = self._known(request)
-        if self._registry.full:
-            raise Refused(problems.FULL)
+        source = request.remote or ""
+        self._check_room(grant, source)
         self._check_open_for_work()  # again: what was waited for may have taken its time
         taken = await take_over(request, answer.headers, self._registry.buffer)
         if taken is None:
             raise web.HTTPBadRequest  # nobody is there to read it
         taken.leg.notices = request.query.get("notices") == "1"
-        self._registry.open(grant, provider, taken.leg, source=request.remote or "")
+        returns = request.query.get("take") == "0"
+        self._registry.open(grant, provider, taken.leg, source=source, returns=returns)
         return taken.response
 
     def _check_origin(self, request: web.Request) -> None:
@@ -154,6 +157,12 @@ class PublicSite:
     def _check_open_for_work(self) -> None:
         if not self._readiness.ready:
             raise Refused(problems.DRAINING)
+
+    def _check_room(self, grant: Grant, source: str) -> None:
+        if self._registry.full_for(grant):
+            raise Refused(problems.FULL)
+        if self._registry.too_many_for(grant, source):
+            raise Refused(problems.TOO_MANY)
 
     def _asked(self, request: web.Request) -> str:
         """The console that the path names; refused if none can be called so."""

@@ -94,7 +94,8 @@ def test_five_faults_in_one_file_are_five_lines(faults_of):
         ("limits.held = '1 GiB'", "limits: held, for one session, is more than held_total, for all"),
         ("keepalive.method = 'pong'", "keepalive.method: must be 'auto', 'update_request', 'input', 'ping' or 'off'"),
         ("reconnect.per_minute = 0", "reconnect.per_minute: must be greater than or equal to 1"),
-        ("limits.per_user = 1", "limits.per_user: unknown key"),
+        ("limits.per_user = -1", "limits.per_user: must be greater than or equal to 0"),
+        ("limits.conflict = 'fight'", "limits.conflict: must be 'takeover' or 'refuse'"),
         ("lissten.port = 1", "lissten: unknown key, did you mean listen?"),
         (
             "providers.Hangzhou = { type = 'static', consoles = { a = 'tcp://h:1' } }",
