@@ -7,9 +7,10 @@ import ssl
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from gateway.config.block import Block
+from gateway.config.networks import Networks
 from gateway.config.values import Host, KeyHash, Name, Origin, Origins, Port, ReadableFile, Words, is_loopback, unset
 
 
@@ -18,6 +19,10 @@ def _loopback(host: str) -> str:
         raise ValueError(f'{host} is refused: there is no access control yet, listen on loopback, as in "127.0.0.1"')
     return host
 
+
+CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
+"""For TLS 1.2: those that keep what was said secret should the key be stolen, with authenticated encryption (RFC 9325
+§4.2). All of TLS 1.3's are such."""
 
 LoopbackHost = Annotated[Host, AfterValidator(_loopback)]
 
@@ -62,7 +67,10 @@ def server_context(certificate: Path, key: Path, client_ca: Path | None = None) 
     def no_password() -> str:
         raise ValueError("the key is encrypted")  # else OpenSSL asks on the terminal
 
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)  # TLS 1.2 at least
+    context.set_ciphers(CIPHERS)
+    context.set_alpn_protocols(["http/1.1"])
+    context.options |= ssl.OP_NO_RENEGOTIATION  # a client that asks for it again and again costs much CPU
     context.load_cert_chain(certificate, key, password=no_password)
     if client_ca is not None:
         context.load_verify_locations(client_ca)  # these alone: for clients the system's roots count nothing
@@ -78,15 +86,25 @@ class Listen(Block):
     """What browsers and load balancers reach.
 
     `public_url` is the trusted origin and host, and what links start with. `allowed_origins` are
-    trusted beside it; `embed_origins` may show the page in a frame.
+    trusted beside it; `embed_origins` may show the page in a frame. `trusted_proxies` are believed in what they
+    say of the client, in HTTP headers or, with `proxy_protocol`, ahead of each connection.
     """
 
     host: LoopbackHost = "127.0.0.1"
     port: Port = 8080
     public_url: Annotated[Origin | None, unset] = None
     tls: Annotated[Tls | None, BeforeValidator(_no_tls)] = None
+    trusted_proxies: Networks = ()
+    proxy_protocol: bool = False
     allowed_origins: Origins = ()
     embed_origins: Origins = ()
+
+    @field_validator("proxy_protocol")
+    @classmethod
+    def _from_whom(cls, value: bool, info: ValidationInfo) -> bool:  # noqa: FBT001 -- pydantic calls it
+        if value and info.data.get("trusted_proxies") == ():
+            raise ValueError("needs trusted_proxies: from anybody else a PROXY header is a lie")
+        return value
 
 
 class Admin(Block):
