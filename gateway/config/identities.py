@@ -17,6 +17,8 @@ from gateway.config.values import Consoles, HeaderName, HttpUrl, ReadableFile, S
 Algorithm = Literal["ES256", "ES384", "ES512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "Ed25519", "EdDSA"]
 """Signatures with a public key. Shared secrets are not among them: who can check such a token can make one."""
 
+Clipboard = Literal["none", "to_vm", "from_vm", "both"]
+
 Text = Annotated[str, Field(min_length=1)]
 
 
@@ -24,7 +26,7 @@ class Rights(Block):
     """What a user may do on a console (product.md, admin listener). `takeover` None: as `control`."""
 
     control: bool = True
-    clipboard: Literal["none", "to_vm", "from_vm", "both"] = "both"
+    clipboard: Clipboard = "both"
     power: bool = False
     takeover: bool | None = None
 
