@@ -1,7 +1,9 @@
 """Keys of an issuer, fetched from a real server: kept, found when they rotate, bounded in size, time and number."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -90,10 +92,10 @@ async def test_tokens_of_unknown_keys_make_no_flood_of_requests(
     ],
 )
 async def test_old_keys_stay_while_the_issuer_answers_nonsense_but_not_for_ever(
-    issuer: Issuer, fetched: FetchedKeys, clock: Clock, answer: dict[str, object]
+    issuer: Issuer, fetched: FetchedKeys, clock: Clock, answer: dict[str, Any]
 ) -> None:
     await fetched.holding("one")
-    issuer.answer = web.Response(**answer)
+    issuer.answer = answer
     clock.now += FRESH
     assert await names(fetched, "one") == ["one"]
     assert issuer.asked == 2
@@ -106,18 +108,15 @@ async def test_keys_for_encryption_private_and_unreadable_ones_are_left_out(
     issuer: Issuer, fetched: FetchedKeys
 ) -> None:
     good = new_key("ES256", "good")
-    issuer.answer = web.json_response(
-        {
-            "keys": [
-                new_key("ES256", "encrypts").as_dict(private=False) | {"use": "enc"},
-                new_key("ES256", "private").as_dict(private=True),
-                good.as_dict(private=False),
-                {"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA", "kid": "off the curve"},
-                {"kty": "AKP", "kid": "of a kind to come"},
-                "no object",
-            ]
-        }
-    )
+    published = [
+        new_key("ES256", "encrypts").as_dict(private=False) | {"use": "enc"},
+        new_key("ES256", "private").as_dict(private=True),
+        good.as_dict(private=False),
+        {"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA", "kid": "off the curve"},
+        {"kty": "AKP", "kid": "of a kind to come"},
+        "no object",
+    ]
+    issuer.answer = {"text": json.dumps({"keys": published})}
     assert await names(fetched) == ["good"]
 
 

@@ -67,12 +67,12 @@ def unsigned(header: dict[str, Any], content: Any, signature: bytes = b"") -> st
 
 
 class Issuer:
-    """Serves `keys` as a JWK Set. `asked` counts; `answer` takes the place of the set."""
+    """Serves `keys` as a JWK Set. `asked` counts; `answer`, a web.Response's arguments, goes before it."""
 
     def __init__(self, *keys: Key) -> None:
         self.keys = list(keys)
         self.asked = 0
-        self.answer: web.Response | None = None
+        self.answer: dict[str, Any] | None = None
         self.url = ""
 
     @contextlib.asynccontextmanager
@@ -91,4 +91,6 @@ class Issuer:
 
     async def _keys(self, _: web.Request) -> web.Response:
         self.asked += 1
-        return self.answer or web.json_response(KeySet(self.keys).as_dict(private=False))
+        if self.answer is not None:
+            return web.Response(**self.answer)
+        return web.json_response(KeySet(self.keys).as_dict(private=False))
