@@ -2,17 +2,17 @@
 
 import os
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from gateway.access.grants import Seal
 from gateway.access.open import OpenAccess
-from gateway.config.listen import server_context
+from gateway.config.listen import Listen
 from gateway.config.providers import StaticSettings
 from gateway.config.settings import Settings
+from gateway.config.values import is_loopback
 from gateway.errors import GoingAway
 from gateway.providers.api import open_session
 from gateway.providers.build import build
@@ -25,7 +25,10 @@ from gateway.sessions.terms import Shared, Terms
 from gateway.state.memory import MemoryState
 from gateway.telemetry.metrics import Metrics
 from gateway.web.admin import AdminSite
-from gateway.web.listen import listen, port_of
+from gateway.web.certificates import Certificates
+from gateway.web.door import Door
+from gateway.web.forwarded import Proxies
+from gateway.web.listen import Entrance, Listener, listen
 from gateway.web.origin import Front
 from gateway.web.pages import Pages, security_headers
 from gateway.web.public import PublicSite, Readiness
@@ -67,27 +70,30 @@ async def running(
         shared = Shared(buffer or ReceiveBuffer(), metrics, HeldTotal(settings.limits.held_total), state, leases)
         registry = Registry(settings.limits, terms.__getitem__, shared)
         access = OpenAccess(state, Seal(), grant_ttl=GRANT_TTL, clock=time.time)
-        tls = settings.listen.tls
-        front = Front.of(settings.listen.public_url or "", settings.listen.allowed_origins, tls=tls is not None)
+        proxies = Proxies(settings.listen.trusted_proxies)
+        front = Front.of(
+            settings.listen.public_url or "",
+            settings.listen.allowed_origins,
+            proxies,
+            here_only=settings.access.mode == "open",
+        )
         consoles = [*_static_consoles(settings), *listed]
         public = PublicSite(front, access, providers, registry, pages, readiness, consoles)
         admin = AdminSite(registry, metrics, readiness, settings.admin.keys)
         headers = security_headers(list(settings.listen.embed_origins))
-        runners: list[web.AppRunner] = []
-        for site, where, context in (
-            (admin, settings.admin, None),
-            (public, settings.listen, server_context(tls.certificate, tls.key, tls.client_ca) if tls else None),
+        listeners: list[Listener] = []
+        for site, entrance in (
+            (admin, Entrance(settings.admin.host, settings.admin.port, _door(metrics), shared.buffer)),
+            (public, _public_entrance(settings.listen, proxies, shared)),
         ):
-            runner = await listen(
-                site.routes(), site.guard, headers, where.host, where.port, tls=context, buffer=shared.buffer
-            )
-            stack.push_async_callback(runner.cleanup)
-            runners.append(runner)
+            listener = await listen(entrance, site.routes(), site.guard, headers)
+            stack.push_async_callback(listener.close)
+            listeners.append(listener)
         # Before the listeners go: they would drop sockets without a Close frame.
         stack.push_async_callback(registry.end_all, GoingAway("the gateway stops"), timeout=CLOSE_TIMEOUT)
         stack.callback(setattr, readiness, "state", "draining")
         readiness.state = "ready"
-        yield Gateway(registry, readiness, public_port=port_of(runners[1]), admin_port=port_of(runners[0]))
+        yield Gateway(registry, readiness, public_port=listeners[1].port, admin_port=listeners[0].port)
 
 
 @asynccontextmanager
@@ -100,6 +106,22 @@ async def providing(settings: Settings) -> AsyncIterator[dict[str, Provider]]:
         finally:
             for provider in providers.values():
                 await provider.close()
+
+
+def _public_entrance(listen: Listen, proxies: Proxies, shared: Shared) -> Entrance:
+    return Entrance(
+        listen.host,
+        listen.port,
+        # A proxy speaks for any number of people, and so may one on this machine that nobody told us of.
+        _door(shared.metrics, lambda source: is_loopback(source) or proxies.trusts(source)),
+        shared.buffer,
+        tls=Certificates(listen.tls) if listen.tls else None,
+        proxies=proxies if listen.proxy_protocol else None,
+    )
+
+
+def _door(metrics: Metrics, exempt: Callable[[str], bool] = is_loopback) -> Door:
+    return Door(time.monotonic, exempt, dropped=metrics.dropped)
 
 
 def _terms(settings: Settings, name: str) -> Terms:

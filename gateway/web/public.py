@@ -15,7 +15,8 @@ from gateway.access.open import OpenAccess
 from gateway.providers.provider import INSTANCE, Provider
 from gateway.sessions.registry import Registry
 from gateway.web import problems
-from gateway.web.origin import Front, came_through_proxy
+from gateway.web.asked import as_asked
+from gateway.web.origin import Front
 from gateway.web.pages import Pages
 from gateway.web.problems import Refused
 from gateway.web.takeover import take_over
@@ -78,10 +79,7 @@ class PublicSite:
     async def guard(self, request: web.Request, handler: problems.Handler) -> web.StreamResponse:
         """Let no request past that came under a wrong name or through a proxy; health answers to any name."""
         if request.path not in ("/healthz", "/readyz"):
-            if came_through_proxy(request.headers):
-                raise Refused(problems.BEHIND_PROXY)
-            if not self._front.host_allowed(request.headers.get("Host", "")):
-                raise Refused(problems.WRONG_HOST)
+            request = as_asked(self._front, request)
         if not request.path.startswith("/grant/"):
             return await handler(request)
         try:
@@ -151,7 +149,7 @@ class PublicSite:
         return taken.response
 
     def _check_origin(self, request: web.Request) -> None:
-        if not self._front.origin_allowed(request.headers.get("Origin"), request.headers.get("Host", "")):
+        if not self._front.origin_allowed(request.headers.get("Origin"), request.scheme, request.host):
             raise Refused(problems.BAD_ORIGIN)
 
     def _check_open_for_work(self) -> None:
