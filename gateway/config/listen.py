@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from gateway.config.block import Block
+from gateway.config.identities import Jwt, ProxyHeader, Rule
 from gateway.config.networks import Networks
 from gateway.config.values import Host, KeyHash, Name, Origin, Origins, Port, ReadableFile, Words, is_loopback, unset
 
@@ -122,8 +123,14 @@ def _only_open(mode: str) -> str:
 
 
 class Access(Block):
-    """Who may open which console. The default is closed, and has to be opened by hand."""
+    """Who may open which console. The default is closed, and has to be opened by hand.
+
+    `rules` count in the modes jwt and proxy_header; the first that fits a group and a console does.
+    """
 
     mode: Annotated[Literal["open", "ticket", "jwt", "proxy_header"], AfterValidator(_only_open)] = Field(
         default="ticket", validate_default=True
     )
+    jwt: Jwt | None = None
+    proxy_header: ProxyHeader = ProxyHeader()
+    rules: tuple[Rule, ...] = ()

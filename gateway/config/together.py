@@ -15,6 +15,7 @@ def faults(data: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
     """Give path and sentence of each contradiction."""
     yield from _credentials(data)
     yield from _ports(data)
+    yield from _identities(data)
 
 
 def _credentials(data: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
@@ -39,6 +40,18 @@ def _ports(data: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
     port = str(_table(data, "admin").get("port", 9090))
     if port == str(_table(data, "listen").get("port", 8080)) and port != "0":
         yield ("admin", "port"), f"{port} is listen.port, too"
+
+
+def _identities(data: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
+    """An access mode has what it knows callers by."""
+    access = _table(data, "access")
+    if access.get("mode") == "jwt" and "jwt" not in access:
+        yield ("access", "jwt"), "is required by mode jwt: issuer, audience and jwks_url or key_file"
+    if access.get("mode") == "proxy_header":
+        if not _table(data, "listen").get("trusted_proxies"):
+            yield ("listen", "trusted_proxies"), "is required by access mode proxy_header: whose headers are believed"
+        if not access.get("rules"):
+            yield ("access", "rules"), "is required by mode proxy_header: without a rule nobody may open anything"
 
 
 def _table(data: Mapping[str, Any], key: str) -> Mapping[str, Any]:
