@@ -76,7 +76,7 @@ class Door:
         now, key = self.now(), _network(source)
         # When the source will have had time for all that it opened so far, at RATE.
         due = max(self._due.get(key, now), now)
-        if due - now >= BURST / RATE:
+        if due - now > (BURST - 1) / RATE:
             self.dropped("too_often")
             return True
         self._due[key] = due + 1 / RATE
