@@ -37,11 +37,16 @@ class Registry:
 
     def full_for(self, grant: Grant) -> bool:
         """True when the process may not open one more session; a return takes the place of its own."""
-        return len(self._sessions) >= self._limits.sessions and not any(_same(session, grant) for session in self)
+        return len(self._sessions) >= self._limits.sessions and not any(
+            session.grant.session == grant.session for session in self._sessions
+        )
 
     def too_many_for(self, grant: Grant, source: str) -> bool:
-        """True when the grant's user, or `source`, has as many other sessions as one may have."""
-        others = [session for session in self if not _same(session, grant)]
+        """True when the grant's user, or `source`, has as many sessions as one may have.
+
+        One at the same console does not count: it will be taken over, such as that of a browser left open elsewhere.
+        """
+        others = [session for session in self._sessions if session.grant.console != grant.console]
         for limit, theirs in (
             (self._limits.per_user, sum(session.grant.user == grant.user for session in others)),
             (self._limits.per_source, sum(session.source == source for session in others)),
@@ -102,7 +107,3 @@ class Registry:
                 session.watch.tick(now)
             except Exception as error:  # one session's bug is its own end, not everybody's
                 session.end(internal(error))
-
-
-def _same(session: Session, grant: Grant) -> bool:
-    return session.grant.session == grant.session
