@@ -76,6 +76,7 @@ async def running(
             settings.listen.allowed_origins,
             proxies,
             here_only=settings.access.mode == "open",
+            client_names=settings.listen.tls.client_names if settings.listen.tls else (),
         )
         consoles = [*_static_consoles(settings), *listed]
         public = PublicSite(front, access, providers, registry, pages, readiness, consoles)

@@ -4,6 +4,7 @@ from aiohttp import web
 
 from gateway.config.values import is_loopback
 from gateway.web import problems
+from gateway.web.bastion import bastion
 from gateway.web.connection import client_of
 from gateway.web.forwarded import BadForwarded
 from gateway.web.origin import Front, came_through_proxy
@@ -13,8 +14,10 @@ from gateway.web.problems import Refused
 def as_asked(front: Front, request: web.Request) -> web.Request:
     """Give `request` with `remote`, `host` and `scheme` as they were before trusted proxies.
 
-    Raises Refused for a wrong name, and for what comes from elsewhere where only this machine is served.
+    Raises Refused for a wrong name, of the gateway or in the client's certificate, and for what comes from elsewhere
+    where only this machine is served.
     """
+    bastion(request, front.client_names)
     client = client_of(request)
     if front.here_only and (came_through_proxy(request.headers) or not is_loopback(client)):
         raise Refused(problems.BEHIND_PROXY)

@@ -18,19 +18,28 @@ class Front:
 
     `public_url` empty: only loopback names. `allowed_origins` are compared exactly, beside our own origin.
     `proxies` are believed about both. `here_only`: nobody from elsewhere, by whatever way (access mode `open`).
+    `client_names`: what a client's certificate may call it, empty for anything.
     """
 
     public_url: str
     allowed_origins: frozenset[str]
     proxies: Proxies
     here_only: bool
+    client_names: frozenset[str]
 
     @classmethod
     def of(
-        cls, public_url: str, allowed_origins: Iterable[str], proxies: Proxies | None = None, *, here_only: bool = False
+        cls,
+        public_url: str,
+        allowed_origins: Iterable[str],
+        proxies: Proxies | None = None,
+        *,
+        here_only: bool = False,
+        client_names: Iterable[str] = (),
     ) -> "Front":
         """Normalise the configured values once."""
-        return cls(public_url.rstrip("/"), frozenset(allowed_origins), proxies or Proxies(()), here_only)
+        origins, names = frozenset(allowed_origins), frozenset(client_names)
+        return cls(public_url.rstrip("/"), origins, proxies or Proxies(()), here_only, names)
 
     def host_allowed(self, host: str) -> bool:
         """True if `host`, a Host header, is `public_url`'s or, without one, a loopback name."""
