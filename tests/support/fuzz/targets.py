@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from websockets.frames import Close
 
 from support import client_session
-from support.fuzz import addresses, handshakes, streams, tokens
+from support.fuzz import addresses, handshakes, peers, streams, tokens
 from support.rfb_streams import RECTANGLES, RGB888, Wire, add_update, server_init
 from support.server_messages import MESSAGES
 from support.websocket import BINARY, CLOSE, CONT, MASK, PING, raw_frame
@@ -78,6 +78,10 @@ ADDRESSES = (
     b"\3ws://user@h.example/",
 )
 
+PROXY_V1 = b"PROXY TCP4 198.51.100.7 10.0.0.2 56324 443\r\nGET"
+PROXY_V2 = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c" + bytes((198, 51, 100, 7, 10, 0, 0, 2, 220, 4, 1, 187)) + b"\x16"
+FORWARDED = b'for="[2001:db8::5]:99";host="a.example", for=_hidden;by=10.0.0.3'
+
 TARGETS = {
     "frames": Target(streams.frames, _frames()),
     "server_stream": Target(streams.server_stream, _server()),
@@ -92,5 +96,8 @@ TARGETS = {
     "upgrade": Target(handshakes.upgrade, [b"\0" + UPGRADE]),
     "derivation": Target(addresses.derivation, ADDRESSES),
     "allow_list": Target(addresses.allow_list, [b"vm.cloud.example", b"169.254.169.254", b"[::ffff:10.0.0.5]"]),
+    "proxy_protocol": Target(peers.proxy_protocol, [PROXY_V1, b"PROXY UNKNOWN\r\n", PROXY_V2]),
+    "forwarded": Target(peers.forwarded, [b"\1\1" + FORWARDED, b"\0\0" + b"10.0.0.9, 192.0.2.1\nunknown"]),
+    "jwt": Target(tokens.jwt, [b"\0", b"\0\0\x20x\1", b'\1{"alg":"none"}\n{"sub":"ana"}', b'\1{"alg":["ES256"]}\n[]']),
     "resume_token": Target(tokens.resume_token, [b"\1", b"\1\0\7x\1", b"\0\0\0a\0"]),
 }
