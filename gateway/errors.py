@@ -102,6 +102,12 @@ class ListenFailed(GatewayError):
         super().__init__(f"cannot listen on {host}:{port}: {why}")
 
 
+class AuditUnwritable(GatewayError):
+    """The audit can't take the line without which nothing new may be opened; HTTP 503 until it can."""
+
+    side = Side.OPERATOR
+
+
 # What the browser sent (RFC 6455 §7.4.1 close codes).
 
 

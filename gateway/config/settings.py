@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from gateway.config.block import prepare
-from gateway.config.blocks import Keepalive, Limits, Log, Reconnect, SessionLimits, State, overlay
+from gateway.config.blocks import Audit, Keepalive, Limits, Log, Reconnect, SessionLimits, State, overlay
 from gateway.config.credentials import Credential
 from gateway.config.listen import Access, Admin, Listen
 from gateway.config.providers import AnyProvider
@@ -31,6 +31,7 @@ class Settings(BaseSettings):
     reconnect: Reconnect = Reconnect()
     limits: Limits = Limits()
     log: Log = Log()
+    audit: Audit = Audit()
 
     @model_validator(mode="before")
     @classmethod

@@ -86,6 +86,7 @@ class Metrics:
             self._dropped.labels(why)
         self.state_up = Gauge("vnc_gateway_state_up", "1 while the shared state is reachable.", registry=registry)
         self.state_up.set(1)
+        self.audit_lines_lost = self._counter("audit_lines_lost", "Audit lines that could not be written.")
         for ending in ENDINGS:
             self._endings.labels(ending.name)
 
