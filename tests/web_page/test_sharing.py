@@ -48,15 +48,13 @@ async def test_what_comes_back_by_itself_takes_the_console_from_nobody(stub, tim
     assert stub.takes[-1], "the button does take it"
 
 
-async def test_the_network_coming_back_asks_for_nothing_and_try_now_does(stub, timed):
-    stub.sockets.extend([End(1001, "going_away")] * 2)
+async def test_a_button_takes_the_console_only_once_the_user_knows_who_has_it(stub, timed):
+    stub.sockets.extend([End(1001, "going_away"), End(4408, "idle"), End(4409, "taken_over")])
     await timed.goto(stub.console())
-    await state(timed, "waiting")
-    await timed.evaluate("dispatchEvent(new Event('online'))")
-    await timed.wait_for_function("document.getElementById('card-again').textContent.includes('Trying again in')")
-    await timed.click("#card-button")
+    for label in ("Try now", "Continue", "Take it back"):
+        await timed.click(f"#card-button:text-is('{label}')")
     await state(timed, "connected")
-    assert stub.takes == [True, False, True]
+    assert stub.takes == [True, False, False, True]
 
 
 async def test_the_end_of_the_session_is_announced_and_counted_down(stub, timed):

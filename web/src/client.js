@@ -28,6 +28,7 @@ import { STORAGE_PREFIX, tabStorage } from "./tab.js";
 const GRANT_TIMEOUT = 20_000; // ms; the gateway answers a grant without asking the cloud
 const OPEN_TIMEOUT = 20_000; // ms; the upgrade is answered before the machine is dialled
 const SETTLED = 10_000; // ms a picture must live before earlier failures are forgotten
+const KNOWN_TO_BE_HELD = ["taken_over", "in_use"]; // endings that tell the user who has the console
 
 export { endings, endingOf, Retry } from "./endings.js";
 export { activated, takeTicket } from "./tab.js";
@@ -88,7 +89,7 @@ async function refusal(response) {
  *   {ended, user, since}  why it ends now, where somebody else has the console: who, and since when (Unix seconds)
  * Notices are text messages on the same socket; RFB is binary and never sees them.
  *
- * `take`: whether a console that somebody else has is to be taken over; false where nobody asked for this try.
+ * `take`: whether a console that somebody else has is to be taken over; false where the user does not ask for that.
  */
 export function dial(place, ticket, { onNotice = null, take = true } = {}) {
   const url = address(place, "ws");
@@ -122,7 +123,8 @@ export function dial(place, ticket, { onNotice = null, take = true } = {}) {
  *   "ended"    {ending, session, other}: over; `again()` may be offered where `ending.button` is a label;
  *              `other` is {user, since} where somebody else has the console now, else null
  *
- * What nobody asked for takes the console from nobody: only `start` and `again` do.
+ * The first try takes the console from whoever has it, where that is allowed, and so does `again()` once the user
+ * was told who that is. What comes back by itself takes it from nobody.
  */
 export class Connection extends EventTarget {
   #place;
@@ -136,7 +138,7 @@ export class Connection extends EventTarget {
   #running = false;
   #closed = false;
   #undecodable = false;
-  #asked = true; // for this try, by the user
+  #take = true; // the console, from whoever has it
   #other = null;
   #wake = () => {};
 
@@ -155,14 +157,13 @@ export class Connection extends EventTarget {
     if (this.#running) return;
     this.#running = true;
     this.#closed = false;
-    this.#asked = true;
     void this.#run();
   }
 
   /** The user asks for another try, now: also ends a wait early. */
   again() {
     this.#retry.reset();
-    if (this.#running) this.#wake("again");
+    if (this.#running) this.#wake();
     else this.start();
   }
 
@@ -199,6 +200,7 @@ export class Connection extends EventTarget {
       const wait = this.#retry.next(reason, after);
       if (wait === null) return this.#end(reason);
       this.#tries += 1;
+      this.#take = false;
       this.#tell("waiting", { ending: reason, wait, tries: this.#tries });
       await this.#pause(wait, reason.retry === AT_ONCE);
       if (this.#closed) return this.#end(named("closed"));
@@ -219,7 +221,7 @@ export class Connection extends EventTarget {
     if (this.#closed) return { reason: named("closed"), after: 0 };
     this.#tell("step", { step: "dial" });
     const onNotice = (notice) => this.#noticed(notice);
-    const socket = dial(this.#place, this.#grant.ticket, { onNotice, take: this.#asked });
+    const socket = dial(this.#place, this.#grant.ticket, { onNotice, take: this.#take });
     return { reason: await this.#follow(socket), after: 0 };
   }
 
@@ -262,11 +264,9 @@ export class Connection extends EventTarget {
 
   #pause(wait, network) {
     return new Promise((resolve) => {
-      this.#asked = false;
       const timer = setTimeout(resolve, wait);
       this.#wake = (why) => {
         if (why === "hurry" && !network) return;
-        this.#asked = why === "again";
         clearTimeout(timer);
         resolve();
       };
@@ -275,6 +275,7 @@ export class Connection extends EventTarget {
 
   #end(reason) {
     this.#running = false;
+    this.#take = KNOWN_TO_BE_HELD.includes(reason.name);
     this.#tell("ended", { ending: reason, session: this.#grant?.session ?? null, other: this.#other });
   }
 
