@@ -209,3 +209,17 @@ async def test_a_second_browser_takes_the_machine_over_and_the_first_takes_it_ba
         await state(page, "connected")
         await reading.shows(f"{PROMPT} echo hello▮")
         await state(other, "ended")
+
+
+async def test_a_duplicated_tab_takes_its_session_along(demo: Demo, page: Page):
+    """It has a copy of the first one's storage, so the same grant; the two do not fight for the machine."""
+    await opened(page, demo.alibaba)
+    async with page.expect_popup() as opening:
+        await page.evaluate("open(location.href)")
+    other = await opening.value
+    await state(other, "connected")
+    await state(page, "ended")
+    assert "closed" in await page.inner_text("#card-facts")
+    assert await page.is_hidden("#card-button")
+    await Reading(other).shows(f"{PROMPT} ▮")
+    await other.close()
