@@ -120,7 +120,7 @@ async def gateway(
     argv: list[str | Path] = [sys.executable, "-m", "gateway", "serve", "--config", file]
 
     async def ready() -> bool:
-        return await _ready(port)
+        return await _ready(admin_port)
 
     async with running("gateway", argv, logs=logs, ready=ready, env=env, cwd=ROOT) as process:
         yield Gateway(process, port, admin_port)
