@@ -10,7 +10,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-from support.inprocess import Site, ending, rfb_handshake, site
+from support.inprocess import Site, rfb_handshake, site
 from support.scripted_server import ScriptedServer, idle
 
 from gateway.access.grants import Rights
@@ -42,12 +42,17 @@ async def opened(at: Site, grant: dict[str, Any], query: str = "") -> Socket:
 async def told(ws: Socket) -> tuple[list[dict[str, Any]], tuple[int | None, str]]:
     """Read on to the end: the notices before it, code and reason."""
     notices: list[dict[str, Any]] = []
-    while True:
-        message = await ws.receive(timeout=30)
-        if message.type is aiohttp.WSMsgType.TEXT:
-            notices.append(json.loads(message.data))
-        elif message.type is not aiohttp.WSMsgType.BINARY:
-            return notices, (message.data, message.extra or "")
+    async with asyncio.timeout(30):  # one for all: aiohttp's own begins anew with each ping
+        while True:
+            message = await ws.receive()
+            if message.type is aiohttp.WSMsgType.TEXT:
+                notices.append(json.loads(message.data))
+            elif message.type is not aiohttp.WSMsgType.BINARY:
+                return notices, (message.data, message.extra or "")
+
+
+async def ending(ws: Socket) -> tuple[int | None, str]:
+    return (await told(ws))[1]
 
 
 async def works(ws: Socket) -> bool:

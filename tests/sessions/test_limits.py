@@ -15,6 +15,11 @@ from gateway.sessions import registry
 CONSOLES = ("vm", "two", "three")
 
 
+async def ended(ws: aiohttp.ClientWebSocketResponse) -> tuple[int | None, str]:
+    async with asyncio.timeout(30):
+        return await ending(ws)
+
+
 async def refused(at: Site, console: str) -> tuple[int, str]:
     """Status and name with which a grant of `console` is refused; the upgrade has to be refused by the same status."""
     with pytest.raises(aiohttp.WSServerHandshakeError) as upgrade:
@@ -56,7 +61,7 @@ async def test_one_more_than_may_be_is_refused_but_not_a_return(limits: dict[str
         again = await granted(at, grant["resume"])
         back = await at.dial(f"lab/vm?ticket={again['ticket']}")
         await rfb_handshake(back)
-        assert await ending(mine) == (1000, "closed")
+        assert await ended(mine) == (1000, "closed")
         assert await refused(at, "lab/three") == refusal
 
         await other.close()
@@ -78,7 +83,7 @@ async def test_who_may_have_one_takes_it_over_from_where_it_was_left_open():
         await rfb_handshake(left)
         here = await at.dial()
         await rfb_handshake(here)
-        assert await ending(left) == (4409, "taken_over")
+        assert await ended(left) == (4409, "taken_over")
         await here.close()
 
 
@@ -115,7 +120,7 @@ async def test_the_end_is_announced_to_the_page_and_then_comes(
         message = await ws.receive(timeout=10)
         assert message.type is aiohttp.WSMsgType.TEXT
         assert 1 <= json.loads(message.data)["ends_in"] <= 3
-        assert await ending(ws) == end
+        assert await ended(ws) == end
 
 
 async def test_the_end_of_a_day_is_not_announced_in_the_morning():
