@@ -68,7 +68,7 @@ class GatewayError(Exception):
     `retryable`: another attempt, with a new address, may succeed.
     `once`: at most one more attempt is worth it.
     `retry_after`: seconds the other side asked us to wait, None if it did not.
-    `told`: what the page shows beside the ending's words.
+    `told`: what the page shows beside the ending's words. `by`: who ended the session on purpose, for the audit.
     """
 
     side: ClassVar[Side] = Side.GATEWAY
@@ -77,6 +77,7 @@ class GatewayError(Exception):
     once: ClassVar[bool] = False
     retry_after: float | None = None
     told: Mapping[str, str | float] = MappingProxyType({})
+    by: str = ""
 
 
 def internal(cause: BaseException) -> GatewayError:
@@ -196,6 +197,13 @@ class InUse(SomebodyElse):
     """Another grant has the console and keeps it."""
 
     ending = IN_USE
+
+
+class EndedByAdmin(GatewayError):
+    """The holder of an API key ended the session."""
+
+    side = Side.OPERATOR
+    ending = ENDED_BY_ADMIN
 
 
 class GrantEnded(GatewayError):

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import os
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 
 from rich.console import Console
@@ -66,6 +67,7 @@ def _settings(clouds: Simulator, host: str, port: int) -> Settings:
             "listen": {"host": host, "port": port},
             "admin": {"port": 0},
             "access": {"mode": "open"},
+            "audit": {"target": "file", "file": os.devnull},  # the terminal shows where the consoles are
             "credentials": {
                 "ali": {"source": "static", "access_key": ali.access, "secret_key": ali.secret},
                 "hua": {"source": "static", "access_key": hua.access, "secret_key": hua.secret},

@@ -9,8 +9,9 @@ from prometheus_client import CollectorRegistry
 
 from gateway.access.grants import Seal
 from gateway.access.open import OpenAccess
+from gateway.app.auditing import auditing
 from gateway.config.listen import Listen
-from gateway.config.providers import StaticSettings
+from gateway.config.providers import CloudSettings, ProviderSettings, StaticSettings
 from gateway.config.settings import Settings
 from gateway.config.values import is_loopback
 from gateway.errors import GoingAway
@@ -63,11 +64,12 @@ async def running(
     pages = Pages(list(settings.listen.embed_origins))
     readiness = Readiness()
     async with AsyncExitStack() as stack:
+        audit = stack.enter_context(auditing(settings.audit, metrics))
         providers = await stack.enter_async_context(providing(settings))
         terms = {name: _terms(settings, name) for name in providers}
         state = MemoryState(time.monotonic)
         leases = Leases(state.leases)
-        shared = Shared(buffer or ReceiveBuffer(), metrics, HeldTotal(settings.limits.held_total), state, leases)
+        shared = Shared(buffer or ReceiveBuffer(), metrics, HeldTotal(settings.limits.held_total), state, leases, audit)
         registry = Registry(settings.limits, terms.__getitem__, shared)
         access = OpenAccess(state, Seal(), grant_ttl=GRANT_TTL, clock=time.time)
         proxies = Proxies(settings.listen.trusted_proxies)
@@ -128,10 +130,15 @@ def _door(metrics: Metrics, exempt: Callable[[str], bool] = is_loopback) -> Door
 def _terms(settings: Settings, name: str) -> Terms:
     return Terms(
         kind=settings.providers[name].type,
+        account=_account(name, settings.providers[name]),
         keepalive=settings.keepalive_for(name),
         reconnect=settings.reconnect_for(name),
         limits=settings.limits_for(name),
     )
+
+
+def _account(name: str, provider: ProviderSettings) -> str:
+    return provider.credentials if isinstance(provider, CloudSettings) else name
 
 
 def _static_consoles(settings: Settings) -> list[str]:

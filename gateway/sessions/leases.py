@@ -51,4 +51,6 @@ class Leases:
         if session == grant.session:
             end(Replaced("the same grant came back on another connection"))
         else:
-            end(TakenOver(f"session {grant.session} took the console", user=grant.user, since=now))
+            taken = TakenOver(f"session {grant.session} took the console", user=grant.user, since=now)
+            taken.by = grant.user
+            end(taken)

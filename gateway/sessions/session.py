@@ -12,12 +12,13 @@ import structlog
 
 from gateway import errors
 from gateway.access.grants import Grant
-from gateway.errors import GatewayError, ProtocolViolation, UpstreamLost, internal
+from gateway.errors import AuditUnwritable, GatewayError, ProtocolViolation, UpstreamLost, internal
 from gateway.providers.provider import Provider
 from gateway.relay.browser_leg import BrowserLeg
 from gateway.relay.opening import BrowserOpening
 from gateway.relay.relay import Relay
 from gateway.rfb.held import HeldBudget
+from gateway.sessions.acts import SessionActs
 from gateway.sessions.connect import Connector, Reached
 from gateway.sessions.fight import Fight
 from gateway.sessions.record import SpliceRecord
@@ -64,6 +65,7 @@ class Session:
         self._terms = terms
         self._shared = shared
         self._log = structlog.get_logger().bind(session=grant.session, console=grant.console)
+        self._acts = SessionActs(shared.audit, grant, source=source, account=terms.account)
         self._connector = Connector(grant, provider, terms, shared, self._client_init, self._log.info)
         self._opening = BrowserOpening(browser)  # before the loop goes round: what a quick browser says is kept
         self._fight = Fight()
@@ -107,10 +109,21 @@ class Session:
 
     async def _phases(self) -> None:
         reached = await self._connector.reach(min(OPEN_WINDOW, self._terms.reconnect.window))
+        try:
+            self._acts.opened(reached.target.request_id)
+        except AuditUnwritable:
+            reached.opening.leg.close()
+            raise
         held = HeldBudget(self._shared.held_total, self._terms.limits.held)
         relay = Relay(self._browser, reached.server_init, held, self.grant.rights.policy())
         self.watch = Watch(
-            relay, self._terms, self._shared, _now(), self.end, grant_left=self.grant.expires_at - time.time()
+            relay,
+            self._terms,
+            self._shared,
+            _now(),
+            self.end,
+            self._acts,
+            grant_left=self.grant.expires_at - time.time(),
         )
         try:
             self._joined(reached)
@@ -126,6 +139,7 @@ class Session:
         finally:
             self.watch.flush()
             self.watch = None
+            self._acts.left(relay.memory.acts)
             relay.detach()
             held.release()
 
@@ -166,6 +180,7 @@ class Session:
             raise
         finally:
             self._shared.metrics.spliced(outcome, after_idle=idle)
+            self._acts.spliced(outcome, record.gap_ms, reached.target.request_id if outcome == "done" else "")
         self._joined(reached)
         self._browser.notice(state=self.state)
         return reached
@@ -186,8 +201,10 @@ class Session:
             self._browser.notice(ended=error.ending.name, **error.told)
         self._browser.close(error.ending)
         self._shared.metrics.ended(error.ending)
-        if error.ending is errors.INTERNAL_ERROR:
+        if error.ending is errors.INTERNAL_ERROR and not isinstance(error, AuditUnwritable):
             self._log.error("session.bug", exc_info=error.__cause__ or error)
+        lasted = round(time.time() - self.started_at, 3)
+        self._acts.ended(error, lasted)
         self._log.info(
             "session.ended",
             reason=error.ending.name,
@@ -195,7 +212,7 @@ class Session:
             side=error.side.value,
             cause=_causes(error),
             splices=self.splices,
-            lasted_s=round(time.time() - self.started_at, 3),
+            lasted_s=lasted,
         )
 
 

@@ -11,6 +11,7 @@ from gateway.errors import BrowserLost, GatewayError, UpstreamLost
 from gateway.relay.leg import Leg
 from gateway.relay.liveness import Liveness, Verdict
 from gateway.relay.relay import Relay
+from gateway.sessions.acts import SessionActs
 from gateway.sessions.keepalive import UpstreamKeepalive
 from gateway.sessions.terms import Shared, Terms
 from gateway.sessions.time_limits import TimeLimits
@@ -32,6 +33,7 @@ class Watch:
         shared: Shared,
         now: float,
         end: Callable[[GatewayError], None],
+        acts: SessionActs,
         *,
         grant_left: float,
     ) -> None:
@@ -39,6 +41,7 @@ class Watch:
         self._terms = terms
         self._shared = shared
         self._end = end
+        self._acts = acts
         self._browser = Liveness(terms.keepalive.browser_ping, terms.keepalive.browser_timeout, now)
         self._limits = TimeLimits(terms.limits, grant_left, now)
         self._counted = self._counts()
@@ -89,7 +92,7 @@ class Watch:
         return due
 
     def flush(self) -> None:
-        """Add to the process's metrics what was relayed since the last time."""
+        """Tell the process's metrics, and the audit, what passed since the last time."""
         metrics = self._shared.metrics
         counts = self._counts()
         if counts != self._counted:
@@ -98,6 +101,7 @@ class Watch:
                 counter.inc(new - old)
             self._counted = counts
         memory = self._relay.memory
+        self._acts.moved(memory.acts)
         if memory.changed.total() + memory.dropped.total() + memory.oversized == self._changes.total():
             return
         changes = Counter({str(what): times for what, times in memory.changed.items()})

@@ -39,7 +39,6 @@ Act = Literal[
     "session_opened",
     "session_refused",
     "session_taken_over",
-    "session_end_asked",
     "session_ended",
     "splice",
     "clipboard",
@@ -72,6 +71,9 @@ class Fields(TypedDict, total=False):
     ticket_id: str
     user: str
     """Whom an act is about, where that is not the actor."""
+    by: str
+    """Who ended the session on purpose, where that is not its own user: another user, or an API key's name."""
+    operation: Literal["shutdown", "reboot", "reset", "unknown"]
     direction: Literal["to_vm", "from_vm"]
     bytes: int
     count: int
