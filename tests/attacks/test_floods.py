@@ -1,10 +1,13 @@
 """Those who connect and do not get on with it: slowly, in thousands, or with more than anybody needs."""
 
 import asyncio
+import contextlib
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 
 import pytest
+from support.certificates import loopback_certificate
 from support.inprocess import API_KEY, Site, read, rfb_handshake, site
 from support.programs import LOOPBACK
 from support.scripted_server import Connection, ScriptedServer
@@ -79,31 +82,50 @@ async def test_a_request_that_nobody_makes_is_not_waited_for(listener: str, monk
         writer.close()
 
 
+@contextlib.asynccontextmanager
+async def silent(port: int, many: int, meanwhile: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+    """Have `many` connections that say nothing; now and then, and at the end, `meanwhile` has to work."""
+    connections: list[socket.socket] = []
+    try:
+        for number in range(many):
+            connections.append(one := socket.socket())
+            one.setblocking(False)
+            one.connect_ex((LOOPBACK, port))
+            if number % 500 == 499:
+                await meanwhile()
+            elif number % 50 == 0:
+                await asyncio.sleep(0)
+        yield
+    finally:
+        for one in connections:
+            one.close()
+
+
+async def healthy(running: Site, *urls: str, **options: object) -> None:
+    for url in urls:
+        async with asyncio.timeout(20), running.http.get(url + "/healthz", **options) as answer:
+            assert answer.status == 200
+
+
 @pytest.mark.parametrize(("listener", "many"), [("public", 10_000), ("admin", 3_000)])
 async def test_thousands_of_half_open_connections_keep_nobody_out(listener: str, many: int, running: Site):
     ws = await running.dial()
     await rfb_handshake(ws)
-    silent: list[socket.socket] = []
-    try:
-        for number in range(many):
-            silent.append(one := socket.socket())
-            one.setblocking(False)
-            one.connect_ex((LOOPBACK, port(running, listener)))
-            if number % 500 == 0:
-                async with asyncio.timeout(20), running.http.get(running.url + "/healthz") as answer:
-                    assert answer.status == 200
-            elif number % 50 == 0:
-                await asyncio.sleep(0)
-        for url in (running.url, running.admin):
-            async with asyncio.timeout(20), running.http.get(url + "/healthz") as answer:
-                assert answer.status == 200
+    async with silent(port(running, listener), many, lambda: healthy(running, running.url, running.admin)):
         assert await running.metric("vnc_gateway_connections_dropped_total", why="crowded") > many - 1500
         await ws.send_bytes(b"\x03\x00\x00\x00\x00\x00\x00\x40\x00\x30")
         assert await read(ws, len(UPDATE)) == UPDATE  # a session is nobody's place to take
-    finally:
-        for one in silent:
-            one.close()
     await ws.close()
+
+
+async def test_nor_do_those_that_never_begin_with_tls(tmp_path: Path):
+    certificate = loopback_certificate(tmp_path)
+    listen = {"tls": {"certificate": certificate.certificate, "key": certificate.key}}
+    async with site({"vm": "tcp://127.0.0.1:9"}, listen=listen) as running:
+        url = running.url.replace("http:", "https:")
+        context = certificate.client_context()
+        async with silent(running.gateway.public_port, 3_000, lambda: healthy(running, url, ssl=context)):
+            assert await running.metric("vnc_gateway_connections_dropped_total", why="crowded") > 1_500
 
 
 HOST = b"Host: localhost\r\n"
