@@ -28,6 +28,7 @@ class Identity:
     """Who a caller is and may do on the console that was asked for.
 
     `expires_at` (Unix seconds) ends the session where that is earlier than the grant. `id`: of the ticket or JWT.
+    `network`: where the user has to come from, "" if from anywhere.
     """
 
     user: str
@@ -35,6 +36,7 @@ class Identity:
     expires_at: int | None
     reference: str = ""
     id: str = ""
+    network: str = ""
 
 
 class Denied(Exception):
@@ -44,3 +46,7 @@ class Denied(Exception):
         super().__init__(f"{refusal}: {why}")
         self.refusal = refusal
         self.why = why
+
+
+class Full(Exception):
+    """No more tickets, or ends of sessions, can be remembered."""

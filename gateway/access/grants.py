@@ -3,10 +3,13 @@
 import binascii
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from gateway.rfb.policy import Clipboard, Policy
 
@@ -35,7 +38,8 @@ class Rights:
 class Grant:
     """Leave for one user to open one console until `expires_at` (Unix seconds).
 
-    `session` names the session in logs and stays the same over every return.
+    `session` names the session in logs and stays the same over every return. `id`: of the ticket or JWT that it was
+    given for. `network`: where its user has to come from, "" if from anywhere.
     """
 
     session: str
@@ -44,6 +48,8 @@ class Grant:
     expires_at: int
     rights: Rights = field(default_factory=Rights)
     reference: str = ""
+    id: str = ""
+    network: str = ""
 
     def to_json(self) -> str:
         """The grant as it is stored with a ticket and sealed in a resume token."""
@@ -62,8 +68,9 @@ class Seal:
     The first key seals, all of them open, so that keys can rotate.
     """
 
-    def __init__(self, keys: list[bytes] | None = None) -> None:
-        self._box = MultiFernet([Fernet(key) for key in keys or [Fernet.generate_key()]])
+    def __init__(self, keys: Sequence[bytes] = ()) -> None:
+        """`keys`: random, of any form; none: tokens are good in this process only."""
+        self._box = MultiFernet([Fernet(_fernet_key(key)) for key in keys or [Fernet.generate_key()]])
 
     def close(self, grant: Grant) -> str:
         """A resume token for `grant`."""
@@ -80,3 +87,7 @@ class Seal:
             return Grant.from_json(self._box.decrypt(sealed))
         except (InvalidToken, UnicodeEncodeError, binascii.Error):
             return None
+
+
+def _fernet_key(key: bytes) -> bytes:
+    return urlsafe_b64encode(HKDF(SHA256(), length=32, salt=None, info=b"vnc-gateway resume token").derive(key))

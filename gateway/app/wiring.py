@@ -5,11 +5,13 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from aiohttp import web
+from aiohttp.typedefs import Middleware
 from prometheus_client import CollectorRegistry
 
-from gateway.access.grants import Seal
-from gateway.access.open import OpenAccess
 from gateway.app.auditing import auditing
+from gateway.app.opening import letting_in
+from gateway.config.access import Admin
 from gateway.config.listen import Listen
 from gateway.config.providers import CloudSettings, ProviderSettings, StaticSettings
 from gateway.config.settings import Settings
@@ -26,19 +28,21 @@ from gateway.sessions.terms import Shared, Terms
 from gateway.state.memory import MemoryState
 from gateway.telemetry.metrics import Metrics
 from gateway.web.admin import AdminSite
+from gateway.web.api import Api
 from gateway.web.certificates import Certificates
 from gateway.web.door import Door
 from gateway.web.forwarded import Proxies
+from gateway.web.keys import Keys
+from gateway.web.links import Links
 from gateway.web.listen import Entrance, Listener, listen
 from gateway.web.origin import Front
 from gateway.web.pages import Pages, security_headers
 from gateway.web.public import PublicSite, Readiness
 
+Site = tuple[list[web.RouteDef], Middleware, Entrance]
+
 CLOSE_TIMEOUT = 5.0
 """Seconds that all sessions together may take to say goodbye at the end of the process."""
-
-GRANT_TTL = 43200.0
-"""Seconds for which a console may be returned to."""
 
 
 class Gateway:
@@ -71,7 +75,7 @@ async def running(
         leases = Leases(state.leases)
         shared = Shared(buffer or ReceiveBuffer(), metrics, HeldTotal(settings.limits.held_total), state, leases, audit)
         registry = Registry(settings.limits, terms.__getitem__, shared)
-        access = OpenAccess(state, Seal(), grant_ttl=GRANT_TTL, clock=time.time)
+        access, tickets = await stack.enter_async_context(letting_in(settings.access, state))
         proxies = Proxies(settings.listen.trusted_proxies)
         front = Front.of(
             settings.listen.public_url or "",
@@ -80,18 +84,22 @@ async def running(
             here_only=settings.access.mode == "open",
             client_names=settings.listen.tls.client_names if settings.listen.tls else (),
         )
-        consoles = [*_static_consoles(settings), *listed]
+        consoles = [*_static_consoles(settings), *listed] if front.here_only else []
         public = PublicSite(front, access, providers, registry, pages, readiness, consoles)
-        admin = AdminSite(registry, metrics, readiness, settings.admin.keys)
+        links = Links(settings.listen)
+        api = Api(registry, access, tickets, links, ttl_max=settings.access.ticket_ttl_max)
+        admin = AdminSite(api, metrics, readiness, Keys(settings.admin.keys), metrics_open=settings.admin.metrics_open)
         headers = security_headers(list(settings.listen.embed_origins))
         listeners: list[Listener] = []
-        for site, entrance in (
-            (admin, Entrance(settings.admin.host, settings.admin.port, _door(metrics), shared.buffer)),
-            (public, _public_entrance(settings.listen, proxies, shared)),
+        for routes, guard, entrance in (
+            (admin.routes(), admin.guard, _admin_entrance(settings.admin, settings.admin.port, shared)),
+            (public.routes(), public.guard, _public_entrance(settings.listen, proxies, shared)),
+            *_metrics_alone(settings.admin, admin, shared),
         ):
-            listener = await listen(entrance, site.routes(), site.guard, headers)
+            listener = await listen(entrance, routes, guard, headers)
             stack.push_async_callback(listener.close)
             listeners.append(listener)
+        links.port = listeners[1].port
         # Before the listeners go: they would drop sockets without a Close frame.
         stack.push_async_callback(registry.end_all, GoingAway("the gateway stops"), timeout=CLOSE_TIMEOUT)
         stack.callback(setattr, readiness, "state", "draining")
@@ -121,6 +129,23 @@ def _public_entrance(listen: Listen, proxies: Proxies, shared: Shared) -> Entran
         tls=Certificates(listen.tls) if listen.tls else None,
         proxies=proxies if listen.proxy_protocol else None,
     )
+
+
+def _admin_entrance(admin: Admin, port: int, shared: Shared, *, tls: bool = True) -> Entrance:
+    return Entrance(
+        admin.host,
+        port,
+        _door(shared.metrics),
+        shared.buffer,
+        tls=Certificates(admin.tls) if tls and admin.tls else None,
+    )
+
+
+def _metrics_alone(admin: Admin, site: AdminSite, shared: Shared) -> list[Site]:
+    """The listener that has nothing but metrics and health, without TLS, if there is to be one."""
+    if not admin.metrics_port:
+        return []
+    return [(site.metrics_routes(), site.guard, _admin_entrance(admin, admin.metrics_port, shared, tls=False))]
 
 
 def _door(metrics: Metrics, exempt: Callable[[str], bool] = is_loopback) -> Door:

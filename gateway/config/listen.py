@@ -1,31 +1,18 @@
-"""Where the gateway listens and who may come in: [listen], [admin], [access].
-
-Only loopback and access mode "open" exist so far; anything else is refused here with one line each.
-"""
+"""Where browsers and load balancers reach the gateway, and TLS of any listener: [listen]."""
 
 import ssl
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import BeforeValidator, ValidationInfo, field_validator, model_validator
 
 from gateway.config.block import Block
-from gateway.config.identities import Jwt, ProxyHeader, Rule
 from gateway.config.networks import Networks
-from gateway.config.values import Host, KeyHash, Name, Origin, Origins, Port, ReadableFile, Words, is_loopback, unset
-
-
-def _loopback(host: str) -> str:
-    if not is_loopback(host):
-        raise ValueError(f'{host} is refused: there is no access control yet, listen on loopback, as in "127.0.0.1"')
-    return host
-
+from gateway.config.values import Host, Origin, Origins, Port, ReadableFile, Words, unset
 
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 """For TLS 1.2: those that keep what was said secret should the key be stolen, with authenticated encryption (RFC 9325
 §4.2). All of TLS 1.3's are such."""
-
-LoopbackHost = Annotated[Host, AfterValidator(_loopback)]
 
 
 class Tls(Block):
@@ -83,6 +70,9 @@ def _no_tls(value: object) -> object:
     return None if value in ({}, "") else value
 
 
+OptionalTls = Annotated[Tls | None, BeforeValidator(_no_tls)]
+
+
 class Listen(Block):
     """What browsers and load balancers reach.
 
@@ -91,10 +81,10 @@ class Listen(Block):
     say of the client, in HTTP headers or, with `proxy_protocol`, ahead of each connection.
     """
 
-    host: LoopbackHost = "127.0.0.1"
+    host: Host = "127.0.0.1"
     port: Port = 8080
     public_url: Annotated[Origin | None, unset] = None
-    tls: Annotated[Tls | None, BeforeValidator(_no_tls)] = None
+    tls: OptionalTls = None
     trusted_proxies: Networks = ()
     proxy_protocol: bool = False
     allowed_origins: Origins = ()
@@ -106,31 +96,3 @@ class Listen(Block):
         if value and info.data.get("trusted_proxies") == ():
             raise ValueError("needs trusted_proxies: from anybody else a PROXY header is a lie")
         return value
-
-
-class Admin(Block):
-    """API, metrics and health. `keys`: the hash of each API key, by its name; without one the API is shut."""
-
-    host: LoopbackHost = "127.0.0.1"
-    port: Port = 9090
-    keys: dict[Name, KeyHash] = Field(default={})
-
-
-def _only_open(mode: str) -> str:
-    if mode != "open":
-        raise ValueError(f'"{mode}" does not exist yet: set access.mode = "open", which serves this machine only')
-    return mode
-
-
-class Access(Block):
-    """Who may open which console. The default is closed, and has to be opened by hand.
-
-    `rules` count in the modes jwt and proxy_header; the first that fits a group and a console does.
-    """
-
-    mode: Annotated[Literal["open", "ticket", "jwt", "proxy_header"], AfterValidator(_only_open)] = Field(
-        default="ticket", validate_default=True
-    )
-    jwt: Jwt | None = None
-    proxy_header: ProxyHeader = ProxyHeader()
-    rules: tuple[Rule, ...] = ()

@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from gateway.config.faults import Path
+from gateway.config.values import reaches_others
 
 
 def faults(data: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
@@ -16,6 +17,7 @@ def faults(data: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
     yield from _credentials(data)
     yield from _ports(data)
     yield from _identities(data)
+    yield from _reach(data)
 
 
 def _credentials(data: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
@@ -36,10 +38,14 @@ def _credentials(data: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
 
 
 def _ports(data: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
-    """The two listeners do not want the same port."""
-    port = str(_table(data, "admin").get("port", 9090))
-    if port == str(_table(data, "listen").get("port", 8080)) and port != "0":
-        yield ("admin", "port"), f"{port} is listen.port, too"
+    """No two listeners want the same port."""
+    admin = _table(data, "admin")
+    taken = {str(_table(data, "listen").get("port", 8080)): "listen.port"}
+    for key, default in (("port", 9090), ("metrics_port", 0)):
+        port = str(admin.get(key, default))
+        if port in taken and port != "0":
+            yield ("admin", key), f"{port} is {taken[port]}, too"
+        taken.setdefault(port, f"admin.{key}")
 
 
 def _identities(data: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
@@ -52,6 +58,19 @@ def _identities(data: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
             yield ("listen", "trusted_proxies"), "is required by access mode proxy_header: whose headers are believed"
         if not access.get("rules"):
             yield ("access", "rules"), "is required by mode proxy_header: without a rule nobody may open anything"
+
+
+def _reach(data: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
+    """Off loopback everybody is asked who they are, the gateway knows its name, and no key crosses the network bare."""
+    listen, admin = _table(data, "listen"), _table(data, "admin")
+    if reaches_others(host := listen.get("host")):
+        if _table(data, "access").get("mode") == "open":
+            yield ("listen", "host"), f'{host} is refused: access mode open is for this machine only, as in "127.0.0.1"'
+        if not listen.get("public_url"):
+            yield ("listen", "public_url"), "is required off loopback: the address by which browsers reach the gateway"
+    insecure = str(admin.get("insecure", False)).lower() in ("true", "1", "yes", "on", "t", "y")
+    if reaches_others(host := admin.get("host")) and not admin.get("tls") and not insecure:
+        yield ("admin", "host"), f"{host} needs admin.tls, or admin.insecure = true: keys would be sent in clear"
 
 
 def _table(data: Mapping[str, Any], key: str) -> Mapping[str, Any]:

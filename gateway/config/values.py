@@ -54,6 +54,11 @@ def _instance(value: str) -> str:
     return value
 
 
+def reaches_others(host: object) -> bool:
+    """Tell whether somebody on another machine could reach a listener on `host`; what is no host reaches nobody."""
+    return isinstance(host, str) and not is_loopback(host.lower().strip("[]")) and bool(_HOST.fullmatch(host.lower()))
+
+
 def _host(value: str) -> str:
     host = value.lower().removeprefix("[").removesuffix("]")
     if not _HOST.fullmatch(host):
@@ -109,7 +114,8 @@ def _consoles(value: str) -> str:
     return value
 
 
-def _key_hash(value: str) -> str:
+def key_hash(value: str) -> str:
+    """Give `value` if it is how the configuration keeps a key; raises ValueError."""
     if not _KEY_HASH.fullmatch(value):
         raise ValueError('must be "sha256:" and the 64 hexadecimal digits of the hash of a key')
     return value
@@ -216,7 +222,7 @@ Word = Annotated[str, AfterValidator(_word)]
 Token = Annotated[str, AfterValidator(_token)]
 HeaderName = Annotated[str, AfterValidator(_header_name)]
 HeaderValue = Annotated[str, AfterValidator(_header_value)]
-KeyHash = Annotated[str, AfterValidator(_key_hash), _pattern(_KEY_HASH)]
+KeyHash = Annotated[str, AfterValidator(key_hash), _pattern(_KEY_HASH)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 ProxyUrl = Annotated[str, AfterValidator(_proxy_url)]
 Origin = Annotated[str, AfterValidator(_origin)]

@@ -5,17 +5,20 @@ close code of the session's.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
 from aiohttp import web
 
+from gateway.access.access import Access
+from gateway.access.caller import Caller, Denied, Full
 from gateway.access.grants import Grant
-from gateway.access.open import OpenAccess
 from gateway.providers.provider import INSTANCE, Provider
 from gateway.sessions.registry import Registry
 from gateway.web import problems
-from gateway.web.asked import as_asked
+from gateway.web.asked import as_asked, from_trusted_proxy
+from gateway.web.bastion import bastion
 from gateway.web.origin import Front
 from gateway.web.pages import Pages
 from gateway.web.problems import Refused
@@ -26,6 +29,8 @@ PROVIDER = re.compile(r"[a-z][a-z0-9-]{0,31}")
 
 MAX_BEARER = 8192
 """Characters of a token; a JWT with many claims has a few thousand."""
+
+_REFUSALS = {"unauthenticated": problems.UNAUTHENTICATED, "forbidden": problems.FORBIDDEN}
 
 
 @dataclass(slots=True)
@@ -46,7 +51,7 @@ class PublicSite:
     def __init__(
         self,
         front: Front,
-        access: OpenAccess,
+        access: Access,
         providers: Mapping[str, Provider],
         registry: Registry,
         pages: Pages,
@@ -110,9 +115,8 @@ class PublicSite:
         self._check_origin(request)
         console = self._asked(request)
         self._check_open_for_work()
-        opening = await self._access.grant(console, _bearer(request))
-        if opening is None:
-            raise Refused(problems.TOO_MANY)
+        with _refusals():
+            opening = await self._access.grant(console, self._caller(request))
         self._known(request)
         self._check_room(opening.grant, request.remote or "")  # here, too: a page never learns why an upgrade failed
         body = {
@@ -133,9 +137,8 @@ class PublicSite:
         if answer.status != 101:
             return problems.document(problems.MALFORMED, answer.headers)
         self._check_open_for_work()
-        grant = await self._access.admit(console, request.query.get("ticket"))
-        if grant is None:
-            raise Refused(problems.UNAUTHENTICATED)
+        with _refusals():
+            grant = await self._access.admit(console, self._caller(request), request.query.get("ticket"))
         provider = self._known(request)
         source = request.remote or ""
         self._check_room(grant, source)
@@ -147,6 +150,15 @@ class PublicSite:
         returns = request.query.get("take") == "0"
         self._registry.open(grant, provider, taken.leg, source=source, returns=returns)
         return taken.response
+
+    def _caller(self, request: web.Request) -> Caller:
+        return Caller(
+            source=request.remote or "",
+            bearer=bearer(request),
+            headers=request.headers,
+            trusted_proxy=from_trusted_proxy(self._front, request),
+            certificate=bastion(request, self._front.client_names),
+        )
 
     def _check_origin(self, request: web.Request) -> None:
         if not self._front.origin_allowed(request.headers.get("Origin"), request.scheme, request.host):
@@ -200,6 +212,18 @@ def health_routes(readiness: Readiness) -> list[web.RouteDef]:
     return [web.get("/healthz", healthz), web.get("/readyz", readyz)]
 
 
-def _bearer(request: web.Request) -> str | None:
+def bearer(request: web.Request) -> str | None:
+    """The token in `Authorization: Bearer`, cut where none is as long; None without one."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     return token.strip()[:MAX_BEARER] if scheme.lower() == "bearer" and token else None
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Answer by HTTP what access refuses: without the reason, which is the audit's."""
+    try:
+        yield
+    except Denied as denied:
+        raise Refused(_REFUSALS[denied.refusal]) from denied
+    except Full as full:
+        raise Refused(problems.TOO_MANY) from full

@@ -6,11 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.config.access import seal_keys_in
 from gateway.config.load import build, load
 from gateway.config.settings import Settings
 from gateway.errors import ConfigurationError
 
-LOOPBACK_ONLY = 'is refused: there is no access control yet, listen on loopback, as in "127.0.0.1"'
+OPEN_OFF_LOOPBACK = 'is refused: access mode open is for this machine only, as in "127.0.0.1"'
+NO_PUBLIC_URL = "listen.public_url: is required off loopback: the address by which browsers reach the gateway"
+ADMIN_IN_CLEAR = "needs admin.tls, or admin.insecure = true: keys would be sent in clear"
+SEAL_KEY = 'access.seal_keys: each line must be a key of at least 32 characters, as from "openssl rand -hex 32"'
 NAME_RULE = 'a name starts with a letter a-z and has up to 32 of a-z, 0-9 and "-"'
 INSTANCE_RULE = 'an instance starts with a letter or digit and has up to 64 of A-Z, a-z, 0-9, ".", "_" and "-"'
 HOST_AND_PORT = "must name a host and, where given, a port from 1 to 65535"
@@ -24,6 +28,7 @@ def test_five_faults_in_one_file_are_five_lines(faults_of):
         """
         [listen]
         host = "0.0.0.0"
+        public_url = "https://console.example.com"
         prot = 8443
         [credentials.prod]
         source = "static"
@@ -37,21 +42,26 @@ def test_five_faults_in_one_file_are_five_lines(faults_of):
         held = "4 MiBs"
         """
     ) == [
-        f"listen.host: 0.0.0.0 {LOOPBACK_ONLY}",
         "listen.prot: unknown key, did you mean port?",
         "credentials.prod.secret_key_file: cannot read /nowhere/key: No such file or directory",
         'limits.held: must be a size such as "4 MiB"',
         "providers.hangzhou.credentials: no such credential, did you mean prod?",
+        f"listen.host: 0.0.0.0 {OPEN_OFF_LOOPBACK}",
     ]
 
 
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("listen.host = '192.0.2.1'", f"listen.host: 192.0.2.1 {LOOPBACK_ONLY}"),
-        ("listen.host = '::'", f"listen.host: :: {LOOPBACK_ONLY}"),
-        ("listen.host = 'console.example.com'", f"listen.host: console.example.com {LOOPBACK_ONLY}"),
-        ("admin.host = '0.0.0.0'", f"admin.host: 0.0.0.0 {LOOPBACK_ONLY}"),
+        ("admin.host = '0.0.0.0'", f"admin.host: 0.0.0.0 {ADMIN_IN_CLEAR}"),
+        ("admin.metrics_port = 9090", "admin.metrics_port: 9090 is admin.port, too"),
+        ("admin.metrics_port = 8080", "admin.metrics_port: 8080 is listen.port, too"),
+        ("access.seal_keys = 'short'", SEAL_KEY),
+        ("access.ticket_ttl_max = 0", "access.ticket_ttl_max: must be greater than or equal to 1"),
+        (
+            "access.seal_keys_file = '/nowhere'",
+            "access.seal_keys_file: cannot read /nowhere: No such file or directory",
+        ),
         ("listen.host = 'http://x'", "listen.host: must be a host name or address, without scheme or port"),
         ("listen.host = ''", "listen.host: must be a host name or address, without scheme or port"),
         ("listen.port = 65536", "listen.port: must be less than or equal to 65535"),
@@ -183,18 +193,44 @@ def test_a_console_address_is_checked(faults_of, url: str, fault: str):
     assert faults_of(text) == [f"providers.lab.consoles.vm.url: {fault}"]
 
 
-def test_no_access_mode_is_a_refusal_that_says_what_to_do(load_text):
+@pytest.mark.parametrize("host", ["192.0.2.1", "::", "console.example.com", "0.0.0.0"])
+def test_open_mode_stays_on_this_machine_and_others_need_their_address(faults_of, load_text, host: str):
+    assert faults_of(f"listen.host = '{host}'") == [f"listen.host: {host} {OPEN_OFF_LOOPBACK}", NO_PUBLIC_URL]
     with pytest.raises(ConfigurationError) as caught:
-        load_text("")
-    assert str(caught.value) == (
-        'access.mode: "ticket" does not exist yet: set access.mode = "open", which serves this machine only'
-    )
+        load_text(f"listen.host = '{host}'")
+    assert str(caught.value) == NO_PUBLIC_URL
+    assert load_text(f"listen = {{ host = '{host}', public_url = 'https://c.example.com' }}").listen.host == host
 
 
-@pytest.mark.parametrize("mode", ["ticket", "jwt", "proxy_header"])
-def test_modes_that_are_not_built_are_refused(load_text, mode: str):
-    with pytest.raises(ConfigurationError, match=f'^access.mode: "{mode}" does not exist yet'):
-        load_text(f'access.mode = "{mode}"')
+def test_the_default_is_closed(load_text):
+    assert load_text("").access.mode == "ticket"
+
+
+def test_admin_keys_cross_a_network_only_if_that_was_said(load_text):
+    assert load_text("admin = { host = '0.0.0.0', insecure = true }").admin.insecure
+    assert load_text("admin.host = '0.0.0.0'", VNC_GATEWAY_ADMIN__INSECURE="true").admin.insecure
+
+
+def test_a_key_is_a_hash_or_a_table(load_text):
+    digest = "sha256:" + "0" * 64
+    keys = load_text(
+        f"""
+        [admin.keys]
+        all = "{digest}"
+        some = {{ hash = "{digest}", rights = ["tickets"], consoles = ["hangzhou/*"] }}
+        """
+    ).admin.keys
+    assert keys["all"].rights == ("tickets", "sessions", "end")
+    assert keys["all"].consoles == ("*/*",)
+    assert keys["some"].rights == ("tickets",)
+    assert keys["some"].consoles == ("hangzhou/*",)
+
+
+def test_seal_keys_are_read_one_a_line(load_text, tmp_path: Path):
+    path = tmp_path / "seals"
+    path.write_text("\n" + "n" * 32 + "\n\n  " + "o" * 40 + "\n")
+    keys = load_text(f"access.seal_keys_file = '{path}'").access.seal_keys
+    assert seal_keys_in(keys) == ["n" * 32, "o" * 40]
 
 
 def test_a_syntax_error_has_its_line(load_text, tmp_path: Path):
@@ -236,7 +272,7 @@ def test_faults_do_not_repeat_secret_values(load_text):
             proxy = "hidden-5"
             """
         )
-    assert len(str(caught.value).splitlines()) == 6
+    assert len(str(caught.value).splitlines()) == 5
     assert "hidden" not in str(caught.value)
 
 
