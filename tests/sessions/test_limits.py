@@ -9,7 +9,6 @@ import pytest
 from support.inprocess import Site, ending, rfb_handshake, site
 from support.scripted_server import ScriptedServer, idle
 
-from gateway.app import wiring
 from gateway.sessions import registry
 
 CONSOLES = ("vm", "two", "three")
@@ -110,10 +109,9 @@ async def test_the_end_is_announced_to_the_page_and_then_comes(
     monkeypatch: pytest.MonkeyPatch, duration: float, grant_left: float, end: tuple[int, str]
 ):
     monkeypatch.setattr(registry, "TICK", 0.05)
-    monkeypatch.setattr(wiring, "GRANT_TTL", grant_left)
     async with (
         ScriptedServer(idle).running() as server,
-        site({"vm": server.url}, limits={"duration": duration}) as at,
+        site({"vm": server.url}, limits={"duration": duration}, access={"grant_ttl": grant_left}) as at,
     ):
         ws = await at.dial("lab/vm?notices=1")
         await rfb_handshake(ws)
