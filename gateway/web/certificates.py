@@ -6,7 +6,7 @@ Open connections go on with what they began with.
 import asyncio
 import hashlib
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import structlog
@@ -18,10 +18,14 @@ POLL = 10.0
 
 
 class Certificates:
-    """What new connections of a listener are served with. Raises what server_context raises."""
+    """What new connections of a listener are served with; `renewed` is called when that is something new.
 
-    def __init__(self, tls: Tls) -> None:
+    Raises what server_context raises.
+    """
+
+    def __init__(self, tls: Tls, renewed: Callable[[], None] = lambda: None) -> None:
         self._tls = tls
+        self._renewed = renewed
         self._seen = self._content()
         self.context = self._load()
 
@@ -38,21 +42,23 @@ class Certificates:
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(POLL)
-            await asyncio.to_thread(self.look)  # a mounted file may be slow
+            if await asyncio.to_thread(self.look):  # a mounted file may be slow
+                self._renewed()
 
-    def look(self) -> None:
+    def look(self) -> bool:
         """Take what the files hold now, if that is new and can be used together; else all stays as it is."""
         log = structlog.get_logger()
         try:
             content = self._content()
             if content == self._seen:
-                return
+                return False
             self._seen = content  # also a bad one is told once
             self.context = self._load()
         except (OSError, ValueError) as error:  # an ssl.SSLError is an OSError
             log.warning("tls.not_renewed", certificate=str(self._tls.certificate), cause=str(error))
-        else:
-            log.info("tls.renewed", certificate=str(self._tls.certificate))
+            return False
+        log.info("tls.renewed", certificate=str(self._tls.certificate))
+        return True
 
     def _content(self) -> bytes:
         files = (self._tls.certificate, self._tls.key, self._tls.client_ca)
