@@ -14,7 +14,7 @@ from gateway.access.grants import WS_TICKET_TTL, Grant, Seal
 from gateway.access.proxy_header import ProxyHeaderMode
 from gateway.access.tickets import TICKET_BYTES, TicketMode
 from gateway.access.users import comes_from
-from gateway.state.memory import MemoryState
+from gateway.state.memory import MemoryState, ticket_id
 
 
 class Mode(Protocol):
@@ -70,6 +70,13 @@ class Access:
         if isinstance(self._mode, TicketMode):  # a program goes without the page; a JWT is never part of an address
             return await self._fresh(console, replace(caller, bearer=ticket))
         raise Denied("unauthenticated", "unknown_or_used")
+
+    async def holder(self, console: str, caller: Caller) -> str | None:
+        """The user of the ticket that `caller` would spend by opening `console`; None where nothing would be spent."""
+        if not isinstance(self._mode, TicketMode) or not caller.bearer:
+            return None
+        launch = await self._mode.launch_of(ticket_id(caller.bearer))
+        return launch.user if launch is not None and launch.console == console else None
 
     async def end(self, grant: Grant) -> None:
         """Let nobody return to `grant`. Raises Full where that can't be remembered."""

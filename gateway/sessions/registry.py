@@ -35,20 +35,20 @@ class Registry:
     def __len__(self) -> int:
         return len(self._sessions)
 
-    def full_for(self, grant: Grant) -> bool:
-        """True when the process may not open one more session; a return takes the place of its own."""
+    def full_for(self, id_: str) -> bool:
+        """True when the process may not open one more session; a return to the one called `id_` takes its place."""
         return len(self._sessions) >= self._limits.sessions and not any(
-            session.grant.session == grant.session for session in self._sessions
+            session.grant.session == id_ for session in self._sessions
         )
 
-    def too_many_for(self, grant: Grant, source: str) -> bool:
-        """True when the grant's user, or `source`, has as many sessions as one may have.
+    def too_many_for(self, user: str, source: str, console: str) -> bool:
+        """True when `user`, or `source`, has as many sessions as one may have.
 
-        One at the same console does not count: it will be taken over, such as that of a browser left open elsewhere.
+        One at the same `console` does not count: it will be taken over, such as that of a browser left open elsewhere.
         """
-        others = [session for session in self._sessions if session.grant.console != grant.console]
+        others = [session for session in self._sessions if session.grant.console != console]
         for limit, theirs in (
-            (self._limits.per_user, sum(session.grant.user == grant.user for session in others)),
+            (self._limits.per_user, sum(session.grant.user == user for session in others)),
             (self._limits.per_source, sum(session.source == source for session in others)),
         ):
             if limit and theirs >= limit:

@@ -7,13 +7,12 @@ close code of the session's.
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from aiohttp import web
 
 from gateway.access.access import Access
 from gateway.access.caller import Caller, Denied, Full
-from gateway.access.grants import Grant
 from gateway.providers.provider import INSTANCE, Provider
 from gateway.sessions.registry import Registry
 from gateway.web import problems
@@ -115,16 +114,19 @@ class PublicSite:
         self._check_origin(request)
         console = self._asked(request)
         self._check_open_for_work()
+        caller = self._caller(request)
+        await self._check_before_spending(console, caller)
         with _refusals():
-            opening = await self._access.grant(console, self._caller(request))
+            opening = await self._access.grant(console, caller)
         self._known(request)
-        self._check_room(opening.grant, request.remote or "")  # here, too: a page never learns why an upgrade failed
+        grant = opening.grant
+        self._check_room(grant.session, grant.user, caller.source, console)  # a page never learns why an upgrade failed
         body = {
             "ticket": opening.ticket,
             "resume": opening.resume,
-            "session": opening.grant.session,
-            "rights": asdict(opening.grant.rights),
-            "expires_at": opening.grant.expires_at,
+            "session": grant.session,
+            "rights": asdict(grant.rights),
+            "expires_at": grant.expires_at,
         }
         return web.json_response(body, headers={"Cache-Control": "no-store"})
 
@@ -137,18 +139,19 @@ class PublicSite:
         if answer.status != 101:
             return problems.document(problems.MALFORMED, answer.headers)
         self._check_open_for_work()
+        caller, ticket = self._caller(request), request.query.get("ticket")
+        await self._check_before_spending(console, replace(caller, bearer=ticket))
         with _refusals():
-            grant = await self._access.admit(console, self._caller(request), request.query.get("ticket"))
+            grant = await self._access.admit(console, caller, ticket)
         provider = self._known(request)
-        source = request.remote or ""
-        self._check_room(grant, source)
+        self._check_room(grant.session, grant.user, caller.source, console)
         self._check_open_for_work()  # again: what was waited for may have taken its time
         taken = await take_over(request, answer.headers, self._registry.buffer)
         if taken is None:
             raise web.HTTPBadRequest  # nobody is there to read it
         taken.leg.notices = request.query.get("notices") == "1"
         returns = request.query.get("take") == "0"
-        self._registry.open(grant, provider, taken.leg, source=source, returns=returns)
+        self._registry.open(grant, provider, taken.leg, source=caller.source, returns=returns)
         return taken.response
 
     def _caller(self, request: web.Request) -> Caller:
@@ -168,10 +171,16 @@ class PublicSite:
         if not self._readiness.ready:
             raise Refused(problems.DRAINING)
 
-    def _check_room(self, grant: Grant, source: str) -> None:
-        if self._registry.full_for(grant):
+    async def _check_before_spending(self, console: str, caller: Caller) -> None:
+        """Refuse for want of room before a ticket is spent, so that its holder can come again with it."""
+        user = await self._access.holder(console, caller)
+        if user is not None:
+            self._check_room("", user, caller.source, console)
+
+    def _check_room(self, session: str, user: str, source: str, console: str) -> None:
+        if self._registry.full_for(session):
             raise Refused(problems.FULL)
-        if self._registry.too_many_for(grant, source):
+        if self._registry.too_many_for(user, source, console):
             raise Refused(problems.TOO_MANY)
 
     def _asked(self, request: web.Request) -> str:

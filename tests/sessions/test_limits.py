@@ -6,7 +6,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-from support.inprocess import Site, ending, rfb_handshake, site
+from support.inprocess import API_KEY, Site, ending, rfb_handshake, site
 from support.scripted_server import ScriptedServer, idle
 
 from gateway.sessions import registry
@@ -71,6 +71,40 @@ async def test_one_more_than_may_be_is_refused_but_not_a_return(limits: dict[str
         await rfb_handshake(third)
         await third.close()
         await back.close()
+
+
+@pytest.mark.parametrize("limits", [{"sessions": 1}, {"per_user": 1}], ids=str)
+async def test_a_ticket_is_not_spent_on_a_refusal_for_want_of_room(limits: dict[str, int]):
+    async with (
+        ScriptedServer(idle).running() as server,
+        site(dict.fromkeys(CONSOLES, server.url), limits=limits, access={"mode": "ticket"}) as at,
+    ):
+        busy = await at.dial(f"lab/two?ticket={await minted(at, 'lab/two')}")
+        await rfb_handshake(busy)
+        ticket = await minted(at, "lab/vm")
+        bearer = {"Authorization": f"Bearer {ticket}"}
+        for _ in range(2):
+            with pytest.raises(aiohttp.WSServerHandshakeError) as upgrade:
+                await at.dial(f"lab/vm?ticket={ticket}")
+            async with at.http.post(f"{at.url}/grant/lab/vm", headers=bearer) as answer:
+                assert answer.status == upgrade.value.status
+                assert answer.status in (429, 503)
+        await busy.close()
+        async with asyncio.timeout(10):
+            while await at.metric("vnc_gateway_sessions"):
+                await asyncio.sleep(0.02)
+        async with at.http.post(f"{at.url}/grant/lab/vm", headers=bearer) as answer:
+            assert answer.status == 200
+        async with at.http.post(f"{at.url}/grant/lab/vm", headers=bearer) as answer:
+            assert answer.status == 401
+
+
+async def minted(at: Site, console: str) -> str:
+    headers = {"Authorization": f"Bearer {API_KEY}"}
+    order = {"console": console, "user": "ana"}
+    async with at.http.post(f"{at.admin}/api/v1/tickets", headers=headers, json=order) as answer:
+        body: dict[str, Any] = await answer.json()
+        return str(body["ticket"])
 
 
 async def test_who_may_have_one_takes_it_over_from_where_it_was_left_open():
