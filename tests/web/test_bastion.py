@@ -61,6 +61,7 @@ async def test_a_bastion_opens_consoles_and_nobody_else_gets_an_answer(
         assert await asked(running, server, bastion) == 200
         ws = await running.dial(ssl=bastion.context(server))
         await rfb_handshake(ws)
+        assert [session.grant.user for session in running.gateway.registry] == ["bastion-1"]
         await ws.close()
         for stranger in (
             None,
