@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from aiohttp import web
@@ -10,12 +10,10 @@ from aiohttp.typedefs import Middleware
 from prometheus_client import CollectorRegistry
 
 from gateway.app.auditing import auditing
+from gateway.app.entrances import admin_entrance, metrics_entrance, public_entrance
 from gateway.app.opening import letting_in
-from gateway.config.access import Admin
-from gateway.config.listen import Listen
 from gateway.config.providers import CloudSettings, ProviderSettings, StaticSettings
 from gateway.config.settings import Settings
-from gateway.config.values import is_loopback
 from gateway.errors import GoingAway
 from gateway.providers.api import open_session
 from gateway.providers.build import build
@@ -29,8 +27,6 @@ from gateway.state.memory import MemoryState
 from gateway.telemetry.metrics import Metrics
 from gateway.web.admin import AdminSite
 from gateway.web.api import Api
-from gateway.web.certificates import Certificates
-from gateway.web.door import Door
 from gateway.web.forwarded import Proxies
 from gateway.web.keys import Keys
 from gateway.web.links import Links
@@ -92,9 +88,9 @@ async def running(
         headers = security_headers(list(settings.listen.embed_origins))
         listeners: list[Listener] = []
         for routes, guard, entrance in (
-            (admin.routes(), admin.guard, _admin_entrance(settings.admin, settings.admin.port, shared)),
-            (public.routes(), public.guard, _public_entrance(settings.listen, proxies, shared)),
-            *_metrics_alone(settings.admin, admin, shared),
+            (admin.routes(), admin.guard, admin_entrance(settings, shared)),
+            (public.routes(), public.guard, public_entrance(settings, proxies, shared)),
+            *_metrics_alone(settings, admin, shared),
         ):
             listener = await listen(entrance, routes, guard, headers)
             stack.push_async_callback(listener.close)
@@ -119,37 +115,11 @@ async def providing(settings: Settings) -> AsyncIterator[dict[str, Provider]]:
                 await provider.close()
 
 
-def _public_entrance(listen: Listen, proxies: Proxies, shared: Shared) -> Entrance:
-    return Entrance(
-        listen.host,
-        listen.port,
-        # A proxy speaks for any number of people, and so may one on this machine that nobody told us of.
-        _door(shared.metrics, lambda source: is_loopback(source) or proxies.trusts(source)),
-        shared.buffer,
-        tls=Certificates(listen.tls) if listen.tls else None,
-        proxies=proxies if listen.proxy_protocol else None,
-    )
-
-
-def _admin_entrance(admin: Admin, port: int, shared: Shared, *, tls: bool = True) -> Entrance:
-    return Entrance(
-        admin.host,
-        port,
-        _door(shared.metrics),
-        shared.buffer,
-        tls=Certificates(admin.tls) if tls and admin.tls else None,
-    )
-
-
-def _metrics_alone(admin: Admin, site: AdminSite, shared: Shared) -> list[Site]:
-    """The listener that has nothing but metrics and health, without TLS, if there is to be one."""
-    if not admin.metrics_port:
+def _metrics_alone(settings: Settings, site: AdminSite, shared: Shared) -> list[Site]:
+    """The listener that has nothing but metrics and health, if there is to be one."""
+    if not settings.admin.metrics_port:
         return []
-    return [(site.metrics_routes(), site.guard, _admin_entrance(admin, admin.metrics_port, shared, tls=False))]
-
-
-def _door(metrics: Metrics, exempt: Callable[[str], bool] = is_loopback) -> Door:
-    return Door(time.monotonic, exempt, dropped=metrics.dropped)
+    return [(site.metrics_routes(), site.guard, metrics_entrance(settings, shared))]
 
 
 def _terms(settings: Settings, name: str) -> Terms:
