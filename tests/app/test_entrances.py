@@ -13,5 +13,5 @@ from gateway.web.door import MOST
 )
 def test_doors_leave_files_for_the_sessions(files: int, sessions: int, most: int, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(entrances, "open_files", lambda: files)
-    configured = settings({}, limits={"sessions": sessions})
+    configured = settings({"vm": "tcp://127.0.0.1:9"}, limits={"sessions": sessions})
     assert entrances._room(configured) == most
