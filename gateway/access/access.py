@@ -4,8 +4,9 @@ Owns grants and how they are returned to. Leaves to the access mode who a caller
 """
 
 import secrets
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
 from typing import Protocol
 
 from gateway.access import rules
@@ -15,6 +16,7 @@ from gateway.access.proxy_header import ProxyHeaderMode
 from gateway.access.tickets import TICKET_BYTES, TicketMode
 from gateway.access.users import comes_from
 from gateway.state.memory import MemoryState, ticket_id
+from gateway.telemetry.audit import Audit
 
 
 class Mode(Protocol):
@@ -41,18 +43,30 @@ class Access:
     """Lets in who `mode` knows, for `grant_ttl` seconds. `clock` gives Unix seconds."""
 
     def __init__(
-        self, mode: Mode, state: MemoryState, seal: Seal, *, grant_ttl: float, clock: Callable[[], float]
+        self,
+        mode: Mode,
+        state: MemoryState,
+        seal: Seal,
+        audit: Audit,
+        *,
+        grant_ttl: float,
+        clock: Callable[[], float],
     ) -> None:
         self._mode = mode
         self._state = state
         self._seal = seal
+        self._audit = audit
         self.grant_ttl = grant_ttl
         self._clock = clock
 
     async def grant(self, console: str, caller: Caller) -> Opening:
-        """Open `console` for `caller`, or let the holder of a resume token return. Raises Denied, Full."""
+        """Open `console` for `caller`, or let the holder of a resume token return.
+
+        Raises Denied, Full, AuditUnwritable.
+        """
         known = self._seal.open(caller.bearer) if caller.bearer else None
-        grant = await (self._returned(known, console, caller) if known else self._fresh(console, caller))
+        with self._refusals(console, caller):
+            grant = await (self._returned(known, console, caller) if known else self._fresh(console, caller))
         ticket = secrets.token_urlsafe(TICKET_BYTES)
         if not await self._state.put_ticket(_own(ticket), grant.to_json(), WS_TICKET_TTL):
             raise Full
@@ -60,8 +74,12 @@ class Access:
 
     async def admit(self, console: str, caller: Caller, ticket: str | None) -> Grant:
         """The grant that a WebSocket request stands on: that of `ticket`, which a grant or the API gave, or a fresh one
-        where none is sent and the mode knows the caller without. Raises Denied.
+        where none is sent and the mode knows the caller without. Raises Denied, AuditUnwritable.
         """
+        with self._refusals(console, caller):
+            return await self._admitted(console, caller, ticket)
+
+    async def _admitted(self, console: str, caller: Caller, ticket: str | None) -> Grant:
         if ticket is None:
             return await self._fresh(console, caller)
         stored = await self._state.take_ticket(_own(ticket))
@@ -86,7 +104,7 @@ class Access:
     async def _fresh(self, console: str, caller: Caller) -> Grant:
         who = await self._mode.authenticate(console, caller)
         expires_at = int(self._clock() + self.grant_ttl)
-        return Grant(
+        grant = Grant(
             secrets.token_hex(8),
             console,
             who.user,
@@ -96,6 +114,28 @@ class Access:
             id=who.id,
             network=who.network,
         )
+        self._audit.write(
+            "ticket_redeemed",
+            actor=grant.user,
+            source=caller.source,
+            reference=grant.reference,
+            console=console,
+            grant=grant.id,
+            session=grant.session,
+            rights=asdict(grant.rights),
+            outcome="done",
+        )
+        return grant
+
+    @contextmanager
+    def _refusals(self, console: str, caller: Caller) -> Iterator[None]:
+        """Tell the audit who is not let in, and why."""
+        try:
+            yield
+        except Denied as denied:
+            outcome, why = denied.refusal, denied.why
+            self._audit.note("ticket_refused", source=caller.source, console=console, outcome=outcome, why=why)
+            raise
 
     async def _returned(self, grant: Grant, console: str, caller: Caller) -> Grant:
         await self._still_good(grant, console, caller)

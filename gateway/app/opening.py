@@ -17,17 +17,20 @@ from gateway.config.identities import Jwt, keys_in
 from gateway.errors import ConfigurationError
 from gateway.providers.api import Caller, open_session
 from gateway.state.memory import MemoryState
+from gateway.telemetry.audit import Audit
 
 
 @asynccontextmanager
-async def letting_in(settings: config.Access, state: MemoryState) -> AsyncIterator[tuple[Access, TicketMode | None]]:
+async def letting_in(
+    settings: config.Access, state: MemoryState, audit: Audit
+) -> AsyncIterator[tuple[Access, TicketMode | None]]:
     """Access, and what mints tickets where the mode knows any. Raises ConfigurationError."""
     tickets = TicketMode(state, time.time) if settings.mode == "ticket" else None
     keys = seal_keys_in(settings.seal_keys) if settings.seal_keys else []
     async with open_session() as http:
         mode = tickets or _mode(settings, Caller(http))
         seal = Seal([key.encode() for key in keys])
-        yield Access(mode, state, seal, grant_ttl=settings.grant_ttl, clock=time.time), tickets
+        yield Access(mode, state, seal, audit, grant_ttl=settings.grant_ttl, clock=time.time), tickets
 
 
 def _mode(settings: config.Access, caller: Caller) -> Mode:

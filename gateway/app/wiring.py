@@ -71,7 +71,7 @@ async def running(
         leases = Leases(state.leases)
         shared = Shared(buffer or ReceiveBuffer(), metrics, HeldTotal(settings.limits.held_total), state, leases, audit)
         registry = Registry(settings.limits, terms.__getitem__, shared)
-        access, tickets = await stack.enter_async_context(letting_in(settings.access, state))
+        access, tickets = await stack.enter_async_context(letting_in(settings.access, state, audit))
         proxies = Proxies(settings.listen.trusted_proxies)
         front = Front.of(
             settings.listen.public_url or "",
@@ -83,8 +83,10 @@ async def running(
         consoles = [*_static_consoles(settings), *listed] if front.here_only else []
         public = PublicSite(front, access, providers, registry, pages, readiness, consoles)
         links = Links(settings.listen)
-        api = Api(registry, access, tickets, links, ttl_max=settings.access.ticket_ttl_max)
-        admin = AdminSite(api, metrics, readiness, Keys(settings.admin.keys), metrics_open=settings.admin.metrics_open)
+        api = Api(registry, access, tickets, links, audit, ttl_max=settings.access.ticket_ttl_max)
+        admin = AdminSite(
+            api, metrics, readiness, Keys(settings.admin.keys), audit, metrics_open=settings.admin.metrics_open
+        )
         headers = security_headers(list(settings.listen.embed_origins))
         listeners: list[Listener] = []
         for routes, guard, entrance in (

@@ -28,7 +28,7 @@ class SessionActs:
             "reference": grant.reference,
             "console": grant.console,
             "account": account,
-            "grant": grant.session,
+            "grant": grant.id,
             "session": grant.session,
             "rights": asdict(grant.rights),
         }

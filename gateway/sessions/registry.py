@@ -56,6 +56,11 @@ class Registry:
         return False
 
     @property
+    def told(self) -> bool:
+        """True while the audit can be told of new sessions."""
+        return self._shared.audit.ready
+
+    @property
     def buffer(self) -> ReceiveBuffer:
         """The receive buffer that new browser legs are to use."""
         return self._shared.buffer

@@ -37,7 +37,6 @@ Act = Literal[
     "ticket_refused",
     "api_refused",
     "session_opened",
-    "session_refused",
     "session_taken_over",
     "session_ended",
     "splice",
@@ -62,13 +61,13 @@ class Fields(TypedDict, total=False):
     request_id: str
     """The cloud's own name for the call that gave the address."""
     grant: str
+    """The id of the ticket or JWT that began it all: the same from minting to the session's end."""
     session: str
     rights: Mapping[str, object]
     outcome: str
     """`done`, or the public name of an ending or refusal."""
     why: str
     """A refusal's reason in a word, as the caller does not learn it."""
-    ticket_id: str
     user: str
     """Whom an act is about, where that is not the actor."""
     by: str

@@ -4,10 +4,12 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
+from gateway.telemetry.audit import Audit
 from gateway.telemetry.metrics import Metrics
 from gateway.web import problems
 from gateway.web.api import Api
 from gateway.web.keys import Key, Keys
+from gateway.web.problems import Refused
 from gateway.web.public import Readiness, health_routes
 
 Handler = Callable[[web.Request, Key], Awaitable[web.StreamResponse]]
@@ -16,11 +18,14 @@ Handler = Callable[[web.Request, Key], Awaitable[web.StreamResponse]]
 class AdminSite:
     """The handlers of the admin listener. `metrics_open` False: metrics ask for a key, too."""
 
-    def __init__(self, api: Api, metrics: Metrics, readiness: Readiness, keys: Keys, *, metrics_open: bool) -> None:
+    def __init__(
+        self, api: Api, metrics: Metrics, readiness: Readiness, keys: Keys, audit: Audit, *, metrics_open: bool
+    ) -> None:
         self._api = api
         self._metrics = metrics
         self._readiness = readiness
         self._keys = keys
+        self._audit = audit
         self._metrics_open = metrics_open
 
     def routes(self) -> list[web.RouteDef]:
@@ -42,10 +47,15 @@ class AdminSite:
 
     @web.middleware
     async def guard(self, request: web.Request, handler: problems.Handler) -> web.StreamResponse:
-        """Ask for a key before anything below /api/, known or not."""
-        if request.path.startswith("/api/"):
-            self._keys.of(request)
-        return await handler(request)
+        """Ask for a key before anything below /api/, known or not; tell the audit who had none that was good for it."""
+        try:
+            if request.path.startswith("/api/"):
+                self._keys.of(request)
+            return await handler(request)
+        except Refused as refused:
+            if refused.refusal.status in (401, 403):
+                self._audit.note("api_refused", source=request.remote or "", outcome=refused.refusal.name)
+            raise
 
     async def _render_metrics(self, request: web.Request) -> web.Response:
         if not self._metrics_open:

@@ -6,7 +6,7 @@ Every handler is called with a key that was checked; what that key is good for i
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 from aiohttp import web
 
@@ -16,6 +16,7 @@ from gateway.access.tickets import Launch, TicketMode
 from gateway.errors import EndedByAdmin
 from gateway.sessions.registry import Registry
 from gateway.sessions.session import Session
+from gateway.telemetry.audit import Audit
 from gateway.web import problems
 from gateway.web.asking import TTL, TicketOrder, asked
 from gateway.web.keys import Key
@@ -29,12 +30,20 @@ class Api:
     """What keys are for. `tickets`: None where the access mode knows none; `ttl_max`: seconds that one may live."""
 
     def __init__(
-        self, registry: Registry, access: Access, tickets: TicketMode | None, links: Links, *, ttl_max: float
+        self,
+        registry: Registry,
+        access: Access,
+        tickets: TicketMode | None,
+        links: Links,
+        audit: Audit,
+        *,
+        ttl_max: float,
     ) -> None:
         self._registry = registry
         self._access = access
         self._tickets = tickets
         self._links = links
+        self._audit = audit
         self._ttl_max = ttl_max
 
     async def mint(self, request: web.Request, key: Key) -> web.Response:
@@ -57,6 +66,7 @@ class Api:
             minted = await tickets.mint(launch, ttl)
         except Full as full:
             raise Refused(problems.TOO_MANY) from full
+        self._tell("ticket_minted", request, key, launch, minted.id)
         return _json(asdict(minted) | {"url": self._links.launch(order.console, minted.ticket)}, status=201)
 
     async def void(self, request: web.Request, key: Key) -> web.Response:
@@ -67,6 +77,7 @@ class Api:
         launch = await tickets.launch_of(id_)
         if launch is None or not key.opens(launch.console) or not await tickets.void(id_):
             raise Refused(problems.NOT_FOUND)
+        self._tell("ticket_voided", request, key, launch, id_)
         return web.Response(status=204)
 
     async def sessions(self, request: web.Request, key: Key) -> web.Response:
@@ -125,7 +136,25 @@ class Api:
                 await self._access.end(session.grant)
             except Full as full:
                 raise Refused(problems.TOO_MANY) from full
-            session.end(EndedByAdmin(f"ended with the key {key.name}"))
+            error = EndedByAdmin(f"ended with the key {key.name}")
+            error.by = key.name
+            session.end(error)
+
+    def _tell(
+        self, act: Literal["ticket_minted", "ticket_voided"], request: web.Request, key: Key, launch: Launch, id_: str
+    ) -> None:
+        """Raises AuditUnwritable: a ticket that is not told of is not handed out."""
+        self._audit.write(
+            act,
+            actor=key.name,
+            source=request.remote or "",
+            reference=launch.reference,
+            console=launch.console,
+            grant=id_,
+            rights=asdict(launch.rights),
+            outcome="done",
+            user=launch.user,
+        )
 
 
 def described(session: Session) -> dict[str, Any]:

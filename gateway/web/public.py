@@ -170,6 +170,8 @@ class PublicSite:
     def _check_open_for_work(self) -> None:
         if not self._readiness.ready:
             raise Refused(problems.DRAINING)
+        if not self._registry.told:
+            raise Refused(problems.AUDIT_AWAY)
 
     async def _check_before_spending(self, console: str, caller: Caller) -> None:
         """Refuse for want of room before a ticket is spent, so that its holder can come again with it."""

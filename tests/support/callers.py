@@ -6,6 +6,7 @@ from gateway.access.access import Access, Mode
 from gateway.access.caller import Caller
 from gateway.access.grants import Seal
 from gateway.state.memory import MemoryState
+from support.audit import audit
 
 GRANT_TTL = 3600
 
@@ -27,4 +28,4 @@ def caller(bearer: str | None = None, *, source: str = "10.1.2.3", **headers: st
 
 def access(mode: Mode, clock: Clock, *, state: MemoryState | None = None, seal: Seal | None = None) -> Access:
     """Access with a state of its own unless one is given."""
-    return Access(mode, state or MemoryState(clock), seal or Seal(), grant_ttl=GRANT_TTL, clock=clock)
+    return Access(mode, state or MemoryState(clock), seal or Seal(), audit(), grant_ttl=GRANT_TTL, clock=clock)

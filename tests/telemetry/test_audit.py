@@ -1,34 +1,16 @@
 """What a line holds, how lines are chained, and what becomes of acts while none can be written."""
 
-import errno
 import json
 
 import pytest
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
-from support.audit import chained
+from support.audit import Paper, chained
 
 from gateway.errors import AuditUnwritable
 from gateway.telemetry.audit import COMMON, Audit
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.trail import MAX_LINE
-
-
-class Paper:
-    """A trail in memory that can be full."""
-
-    def __init__(self, last: bytes = b"") -> None:
-        self.last = last
-        self.lines: list[bytes] = []
-        self.full = False
-
-    def append(self, line: bytes) -> None:
-        if self.full:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        self.lines.append(line)
-
-    def close(self) -> None:
-        pass
 
 
 class Desk:
