@@ -66,7 +66,7 @@ def _reach(data: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
     if reaches_others(host := listen.get("host")):
         if _table(data, "access").get("mode") == "open":
             yield ("listen", "host"), f'{host} is refused: access mode open is for this machine only, as in "127.0.0.1"'
-        if not listen.get("public_url"):
+        elif not listen.get("public_url"):
             yield ("listen", "public_url"), "is required off loopback: the address by which browsers reach the gateway"
     insecure = str(admin.get("insecure", False)).lower() in ("true", "1", "yes", "on", "t", "y")
     if reaches_others(host := admin.get("host")) and not admin.get("tls") and not insecure:

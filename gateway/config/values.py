@@ -40,8 +40,13 @@ def _no_bool(value: object) -> object:
     return value
 
 
+def is_name(value: str) -> bool:
+    """Tell whether `value` can name a provider, a credential or a key."""
+    return _NAME.fullmatch(value) is not None
+
+
 def _name(value: str) -> str:
-    if not _NAME.fullmatch(value):
+    if not is_name(value):
         raise ValueError('a name starts with a letter a-z and has up to 32 of a-z, 0-9 and "-"')
     return value
 
