@@ -6,7 +6,7 @@ from aiohttp import web
 
 from gateway.telemetry.audit import Audit
 from gateway.telemetry.metrics import Metrics
-from gateway.web import problems
+from gateway.web import openapi, problems
 from gateway.web.api import Api
 from gateway.web.keys import Key, Keys
 from gateway.web.problems import Refused
@@ -38,6 +38,7 @@ class AdminSite:
             web.delete("/api/v1/sessions", self._with_key(api.end_some)),
             web.get("/api/v1/sessions/{id}", self._with_key(api.session)),
             web.delete("/api/v1/sessions/{id}", self._with_key(api.end)),
+            web.get("/api/v1/openapi.json", self._describe),
             *self.metrics_routes(),
         ]
 
@@ -56,6 +57,9 @@ class AdminSite:
             if refused.refusal.status in (401, 403):
                 self._audit.note("api_refused", source=request.remote or "", outcome=refused.refusal.name)
             raise
+
+    async def _describe(self, _: web.Request) -> web.Response:
+        return web.json_response(openapi.document(), headers={"Cache-Control": "no-store"})
 
     async def _render_metrics(self, request: web.Request) -> web.Response:
         if not self._metrics_open:

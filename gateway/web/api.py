@@ -168,15 +168,10 @@ def described(session: Session) -> dict[str, Any]:
         "reference": grant.reference,
         "rights": asdict(grant.rights),
         "state": session.state,
-        "started_at": _time(session.started_at),
-        "expires_at": _time(grant.expires_at),
+        "started_at": datetime.fromtimestamp(session.started_at, UTC).isoformat(timespec="seconds"),
         "upstream": session.upstream,
         "splices": session.splices,
     }
-
-
-def _time(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
 
 def _json(body: dict[str, Any], status: int = 200) -> web.Response:

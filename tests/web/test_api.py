@@ -5,11 +5,14 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
+from unittest.mock import MagicMock
 
 import aiohttp
 import pytest
 from support.inprocess import Site, ending, rfb_handshake, site
 from support.scripted_server import ScriptedServer, idle
+
+from gateway.web.admin import AdminSite
 
 NOWHERE = {"vm": "tcp://127.0.0.1:9"}
 ORDER = {"console": "lab/vm", "user": "ana"}
@@ -255,3 +258,34 @@ async def test_consoles_are_listed_in_open_mode_only():
     for mode, consoles in (("ticket", []), ("open", ["lab/vm"])):
         async with ticketed(access={"mode": mode}) as running, running.http.get(running.url + "/consoles") as answer:
             assert await answer.json() == {"consoles": consoles}
+
+
+async def test_the_api_describes_what_it_answers():
+    async with ScriptedServer(idle).running() as server, ticketed({"vm": server.url}) as running:
+        status, described = await ask(running, "GET", "/openapi.json")
+        assert status == 200
+        schemas = described["components"]["schemas"]
+        ticket = await minted(running)
+        assert set(ticket) == set(schemas["Ticket"]["required"])
+        ws = await running.dial(f"lab/vm?ticket={ticket['ticket']}")
+        await rfb_handshake(ws)
+        (session,) = (await ask(running, "GET", "/sessions"))[1]["sessions"]
+        assert set(session) == set(schemas["Session"]["required"])
+        assert set(session["rights"]) == set(schemas["Session"]["properties"]["rights"]["required"])
+        _, problem = await ask(running, "POST", "/tickets", json={})
+        assert set(problem) == set(schemas["Problem"]["properties"])
+        await ws.close()
+        served = {(route.method, route.path) for route in _admin_routes() if route.path.startswith("/api/v1/")} - {
+            ("GET", "/api/v1/openapi.json")
+        }
+        assert served == {
+            (method.upper(), path)
+            for path, operations in described["paths"].items()
+            for method in operations
+            if method != "parameters"
+        }
+
+
+def _admin_routes() -> list[Any]:
+    nothing: Any = MagicMock()
+    return AdminSite(nothing, nothing, nothing, nothing, nothing, metrics_open=True).routes()
