@@ -8,7 +8,8 @@
 #   make bench    the gateway beside nginx, HAProxy, websockify and others: fifty minutes, on a machine left alone
 #   make bench-report writes what make bench found into the README, the pages and the plots
 #   make bench-quick  is it slower than the committed table says? Two minutes
-#   make check    format, lint, types, import floors, configuration schema
+#   make check    format, lint, types, import floors, security lint, configuration schema
+#   make audit    known vulnerabilities of everything that is installed; asks PyPI
 #
 # ARGS reaches the command: make demo ARGS="--cut-every 5", make test ARGS="tests/rfb -k zlib".
 
@@ -27,10 +28,10 @@ PARTS := pyproject.toml hatch_build.py gateway/compiled/loader.py $(TYPED) $(TYP
 QUICK := --ignore tests/chaos/test_patience.py
 FRAMING := from gateway.compiled.loader import framing; print("vnc-gateway is installed. Its framing is", framing() + ".")
 
-.PHONY: help demo test chaos soak-short fuzz bench bench-report bench-quick check
+.PHONY: help demo test chaos soak-short fuzz bench bench-report bench-quick check audit
 
 help:
-	@sed -n '3,13s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
+	@sed -n '3,12s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
 
 demo: $(VENV)/.installed
 	@$(BIN)/vnc-gateway demo $(ARGS)
@@ -63,8 +64,12 @@ check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@$(BIN)/bandit --quiet --configfile pyproject.toml --recursive gateway hatch_build.py
 	@$(BIN)/python -m gateway.config.schema | cmp -s - config/schema.json \
 	  || { echo "config/schema.json is out of date: python -m gateway.config.schema > config/schema.json"; exit 1; }
+
+audit: $(VENV)/.installed-dev
+	$(BIN)/pip-audit --skip-editable --strict
 
 $(VENV)/.created:
 	@for python in $(PYTHONS); do \
