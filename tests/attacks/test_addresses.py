@@ -58,7 +58,7 @@ class House:
     def _causes(self) -> list[str]:
         whole = self.gateway.process.output().rpartition("\n")[0]
         lines = (json.loads(line) for line in whole.splitlines())
-        return [line["cause"] for line in lines if line["event"] == "session.ended"]
+        return [line["cause"] for line in lines if line.get("event") == "session.ended"]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
