@@ -126,14 +126,19 @@ class Connection(web.RequestHandler):
 class _Header:
     """How much of one request's header has come."""
 
-    __slots__ = ("_lines", "_size", "_tail")
+    __slots__ = ("_begun", "_lines", "_size", "_tail")
 
     def __init__(self) -> None:
         self._size = self._lines = 0
         self._tail = b""
+        self._begun = False
 
     def take(self, data: bytes) -> bool | None:
         """Count `data`: True if the header ends in it, False if not yet, None if it is too large."""
+        if not self._begun:  # lines without anything may stand before a request (RFC 9112 §2.2)
+            size, data = len(data), data.lstrip(b"\r\n")
+            self._size += size - len(data)
+            self._begun = bool(data)
         joined = self._tail + data
         end = joined.find(b"\r\n\r\n")
         part = joined if end < 0 else joined[: end + 4]

@@ -140,9 +140,14 @@ HOST = b"Host: localhost\r\n"
         b"GET / HTTP/1.1\r\n" + HOST + b"".join(b"X-%d: %b\r\n" % (n, b"a" * 8000) for n in range(60)) + b"\r\n",
         b"GET / HTTP/1.1\r\n" + HOST + b"".join(b"X-%d: a\r\n" % n for n in range(120)) + b"\r\n",
         b"GET / HTTP/1.1\r\n" + HOST + b"".join(b"X-%d: a\r\n" % n for n in range(5000)) + b"\r\n",
+        b"\r\n\r\nGET / HTTP/1.1\r\n"
+        + HOST
+        + b"".join(b"X-%d: %b\r\n" % (n, b"a" * 8000) for n in range(60))
+        + b"\r\n",
+        b"\r\n" * 20_000,
         b"GET / HTTP/1.1\r\n" + HOST + b"Cookie: " + b"a" * 10_000_000,
     ],
-    ids=["line", "target", "sum", "lines", "many lines", "endless"],
+    ids=["line", "target", "sum", "lines", "many lines", "behind blank lines", "blank lines", "endless"],
 )
 async def test_a_header_too_large_is_refused(listener: str, request_: bytes, running: Site):
     reader, writer = await asyncio.open_connection(LOOPBACK, port(running, listener))
