@@ -56,6 +56,12 @@ def cautions(settings: Settings, files: int) -> Iterator[Caution]:
 
 def _access(settings: Settings) -> Iterator[Caution]:
     mode = settings.access.mode
+    for key, given, modes in (
+        ("jwt", settings.access.jwt, ("jwt",)),
+        ("rules", settings.access.rules, ("jwt", "proxy_header")),
+    ):
+        if given and mode not in modes:
+            yield Caution(f"access.{key}", f"counts for nothing in mode {mode}")
     if mode == "open":
         return
     if mode == "ticket" and not any("tickets" in key.rights for key in settings.admin.keys.values()):

@@ -70,6 +70,17 @@ def test_a_gateway_that_nobody_can_open_or_return_to_is_named(load_text):
     ]
 
 
+def test_what_counts_in_another_mode_is_named(load_text):
+    rules = "access.rules = [{ group = 'ops', consoles = ['lab/*'] }]\n"
+    issuer = "access.jwt = { jwks_url = 'https://i', issuer = 'i', audience = 'a' }\n"
+    assert _lines(load_text(OPEN + LAB + rules + issuer)) == [
+        "access.jwt: counts for nothing in mode open",
+        "access.rules: counts for nothing in mode open",
+    ]
+    sealed = f"access.seal_keys = '{'s' * 32}'\n"
+    assert _lines(load_text("access.mode = 'jwt'\n" + sealed + LAB + rules + issuer)) == []
+
+
 def test_open_files_are_raised_to_the_hard_limit():
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
