@@ -101,6 +101,7 @@ async def running(
         # Before the listeners go: they would drop sockets without a Close frame.
         stack.push_async_callback(registry.end_all, GoingAway("the gateway stops"), timeout=CLOSE_TIMEOUT)
         stack.callback(setattr, readiness, "state", "draining")
+        stack.callback(lambda: audit.note("drain", outcome="done", count=len(registry)))
         readiness.state = "ready"
         yield Gateway(registry, readiness, public_port=listeners[1].port, admin_port=listeners[0].port)
 

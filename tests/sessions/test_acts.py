@@ -49,9 +49,9 @@ async def test_a_session_leaves_its_story_without_a_word_of_what_was_copied(tmp_
         assert await read(ws, len(TEXT_FROM_VM)) == TEXT_FROM_VM
         await ws.close()
         await eventually(lambda: not len(running.gateway.registry))
-    start, redeemed, opened, sent, received, ended, stop = acts(path)
+    start, redeemed, opened, sent, received, ended, drain, stop = acts(path)
     assert (redeemed["act"], redeemed["actor"]) == ("ticket_redeemed", "local")
-    assert [start["act"], stop["act"]] == ["start", "stop"]
+    assert [start["act"], drain["act"], stop["act"]] == ["start", "drain", "stop"]
     assert opened["act"] == "session_opened"
     assert (opened["actor"], opened["source"], opened["console"]) == ("local", "127.0.0.1", "lab/vm")
     assert (opened["account"], opened["outcome"]) == ("lab", "done")
