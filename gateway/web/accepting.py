@@ -86,6 +86,9 @@ class Accepting:
             self._door.dropped("bad_header")
             _log.debug("no PROXY header from a trusted proxy: %s", error)
             connection.close()
+        except Exception:  # one connection's bug is its own end: let out, it would end them all
+            _log.exception("a connection failed before it began")
+            connection.close()
         except BaseException:
             connection.close()
             raise

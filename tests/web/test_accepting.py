@@ -168,6 +168,15 @@ async def test_connections_that_send_no_header_do_not_keep_others_out():
             writer.close()
 
 
+async def test_a_bug_ends_one_connection(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture):
+    async with House().open("127.0.0.1") as house:
+        with monkeypatch.context() as patch:
+            patch.setattr(accepting, "parse", lambda _: 1 / 0)
+            assert await house.ask(v1(CLIENT) + REQUEST) == b""
+        assert "ZeroDivisionError" in caplog.text
+        assert (await house.ask(v1(CLIENT) + REQUEST)).endswith(CLIENT.encode())
+
+
 async def test_the_client_counts_for_the_rate_not_its_proxy(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("gateway.web.door.BURST", 3.0)
     monkeypatch.setattr("gateway.web.door.RATE", 0.01)
