@@ -1,14 +1,17 @@
 """The frame scanner and both RFB streams: nothing but our own errors, no matter how it is cut, and rights hold."""
 
 import itertools
+from collections.abc import Sequence
 
-from gateway.errors import GatewayError, NotBinary, NotUnderstood, ProtocolViolation, TooBig
+from gateway.errors import GatewayError, NotBinary, NotUnderstood, ProtocolViolation, TooBig, UpstreamChanged
 from gateway.rfb.client_stream import ClientStream
 from gateway.rfb.framing import Framing
 from gateway.rfb.held import ALWAYS_HELD, HeldBudget, HeldTotal
 from gateway.rfb.memory import Capability, Memory
 from gateway.rfb.policy import Clipboard, Policy
 from gateway.rfb.server_stream import ServerStream
+from gateway.rfb.splice.finish import finish
+from gateway.rfb.splice.join import join
 from gateway.websocket.scanner import Scanner
 from support.fuzz.choices import Choices, cut
 from support.fuzz.client_wire import HARMLESS, messages
@@ -19,6 +22,7 @@ MAX_PAYLOAD = 70_000
 HELD = 4096
 CLIENT_HELD = 4 + 4 * 65535  # SetEncodings with all that its count can say; the clipboard's limit is below it
 
+Parts = list[memoryview | bytes]
 Outcome = tuple[bytes, type[GatewayError] | None]
 
 
@@ -99,7 +103,7 @@ def conversation(data: bytes) -> None:
         while not choices.empty:
             head = choices.byte()
             piece = choices.take(head >> 1)
-            out: list[memoryview | bytes] = []
+            out = Parts()
             if head & 1:
                 server.receive(piece, out)
             else:
@@ -131,7 +135,7 @@ def _policy(choices: Choices) -> Policy:
 def _fed(stream: Framing, pieces: list[bytes], held: int) -> Outcome:
     out: list[bytes] = []
     for piece in pieces:
-        parts: list[memoryview | bytes] = []
+        parts = Parts()
         buffer = bytearray(piece)  # written over afterwards, as the relay's is
         try:
             stream.receive(memoryview(buffer), parts)
@@ -141,3 +145,39 @@ def _fed(stream: Framing, pieces: list[bytes], held: int) -> Outcome:
         buffer[:] = bytes(len(buffer))
         assert stream.held <= max(held, len(piece))
     return b"".join(out), None
+
+
+def splices(data: bytes) -> None:
+    """The same, and servers that are lost anywhere and others in their places: what is replayed needs rights, too."""
+    choices = Choices(data)
+    policy = _policy(choices)
+    memory, budget = Memory(server_init()), HeldBudget(HeldTotal(), HELD)
+    server: ServerStream = ServerStream(memory, budget, policy)
+    client = ClientStream(memory, policy)
+
+    def left(parts: Sequence[memoryview | bytes]) -> None:
+        check_rights(b"".join(parts), policy, long_pointers=Capability.EXTENDED_MOUSE in memory.offered)
+
+    try:
+        while not choices.empty:
+            act, out = choices.byte() & 3, Parts()
+            if act == 0:
+                client.receive(choices.take(choices.byte()), out)
+                left(out)
+                server.interject(Parts())
+            elif memory.seam.away:
+                server, replay = join(memory, server_init(choices.one_of(FORMATS), *_size(choices)), budget, policy)
+                left(replay)
+            elif act == 3:
+                finish(server, abrupt=choices.flag())
+                assert not memory.seam.to_upstream
+            else:
+                server.receive(choices.take(choices.byte()), out)
+                ours, memory.seam.to_upstream = memory.seam.to_upstream, []
+                left(ours)
+    except (NotUnderstood, ProtocolViolation, TooBig, UpstreamChanged):
+        pass
+
+
+def _size(choices: Choices) -> tuple[int, int]:
+    return choices.byte() * 8, choices.byte() * 8

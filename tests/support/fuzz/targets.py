@@ -61,6 +61,22 @@ def _talk() -> list[bytes]:
     return [bytes((policy,)) + talk for policy in (0, 15)]
 
 
+def _splices() -> list[bytes]:
+    """Setup, a picture half sent, a loss, input meanwhile, another server, its first update."""
+
+    def part(act: int, data: bytes) -> bytes:
+        return bytes((act, len(data))) + data
+
+    setup = b"".join(client_session.MESSAGES[name] for name in ("set_encodings", "update request", "key", "pointer"))
+    wire = Wire(RGB888, 6)
+    add_update(wire, ["copy_rect", "tight"])
+    first, second = bytes(wire.data)[:200], struct.pack(">BxH4Hi", 0, 1, 0, 0, 1, 1, 0) + bytes(4)
+    mouse = struct.pack(">BxH4Hi", 0, 1, 0, 0, 0, 0, -316)
+    story = part(0, setup) + part(1, mouse + first) + b"\3\1" + part(0, client_session.MESSAGES["key"])
+    story += b"\1\0\x20\x20" + part(1, second) + part(0, client_session.MESSAGES["fence"])
+    return [bytes((policy,)) + story for policy in (0, 15)]
+
+
 def _handshake(security: bytes) -> bytes:
     return bytes((1, 5)) + b"RFB 003.008\n" + security + server_init()
 
@@ -87,6 +103,7 @@ TARGETS = {
     "server_stream": Target(streams.server_stream, _server()),
     "client_stream": Target(streams.client_stream, _client()),
     "conversation": Target(streams.conversation, _talk()),
+    "splices": Target(streams.splices, _splices()),
     "browser_handshake": Target(handshakes.browser_handshake, [b"\5RFB 003.008\n\1\1more", b"\0RFB 003.003\n\0"]),
     "upstream_handshake": Target(
         handshakes.upstream_handshake,
