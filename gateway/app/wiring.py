@@ -85,7 +85,7 @@ async def running(
         links = Links(settings.listen)
         api = Api(registry, access, tickets, links, audit, ttl_max=settings.access.ticket_ttl_max)
         admin = AdminSite(
-            api, metrics, readiness, Keys(settings.admin.keys), audit, metrics_open=settings.admin.metrics_open
+            api, metrics, readiness, Keys(settings.admin), audit, metrics_open=settings.admin.metrics_open
         )
         headers = security_headers(list(settings.listen.embed_origins))
         listeners: list[Listener] = []

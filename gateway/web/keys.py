@@ -2,13 +2,14 @@
 
 import hashlib
 import hmac
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from aiohttp import web
 
 from gateway.access.rules import fits
-from gateway.config.access import AdminKey, KeyRight
+from gateway.config.access import Admin, AdminKey, KeyRight
 from gateway.web import problems
+from gateway.web.bastion import bastion
 from gateway.web.problems import Refused
 from gateway.web.public import bearer
 
@@ -31,13 +32,17 @@ class Key:
 
 
 class Keys:
-    """The configured keys by name; without any nobody gets in."""
+    """The keys of `settings` by name; without any nobody gets in. Where certificates are asked for by name, a key is
+    good only together with one of these.
+    """
 
-    def __init__(self, keys: Mapping[str, AdminKey]) -> None:
-        self._keys = keys
+    def __init__(self, settings: Admin) -> None:
+        self._keys = settings.keys
+        self._client_names = settings.tls.client_names if settings.tls else ()
 
     def of(self, request: web.Request) -> Key:
         """The key in `Authorization: Bearer`; every one is compared, in constant time. Raises Refused."""
+        bastion(request, self._client_names)
         given = bearer(request) or ""
         digest = "sha256:" + hashlib.sha256(given.encode(errors="surrogateescape")).hexdigest()
         fitting = _fitting(digest, self._keys.items())
