@@ -68,9 +68,13 @@ class JwtMode:
         return Identity(
             user=user_named(claims.get(settings.user_claim)),
             rights=self._rights(console, claims),
-            expires_at=int(claims["exp"] + settings.leeway) if settings.exp_ends_session else None,
+            expires_at=self._end(claims["exp"]) if settings.exp_ends_session else None,
             id=token_id if isinstance(token_id, str) else "",
         )
+
+    def _end(self, exp: float) -> int:
+        """When a session ends with its token: at `exp`, or with the leeway that let it in after that."""
+        return int(exp if exp > self._clock() else exp + self._settings.leeway)
 
     async def _verified(self, token: str) -> dict[str, Any]:
         """The claims of `token`; Denied unless its signature is the issuer's and it is for us and for now."""
