@@ -53,7 +53,8 @@ class Grant:
 
     def to_json(self) -> str:
         """The grant as it is stored with a ticket and sealed in a resume token."""
-        return json.dumps(asdict(self), separators=(",", ":"))
+        # In UTF-8: escapes of the longest names in other scripts made tokens longer than MAX_TOKEN.
+        return json.dumps(asdict(self), separators=(",", ":"), ensure_ascii=False)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> "Grant":

@@ -135,6 +135,12 @@ async def test_a_changed_character_anywhere_opens_nothing(house: House, kind: st
     assert (await house.bastion.grant("one", token)).status == 200
 
 
+@pytest.mark.parametrize("letter", ["a", "é", "\N{GRINNING FACE}"])
+async def test_who_has_the_longest_name_and_reference_can_return(house: House, letter: str) -> None:
+    granted = await house.granted(user=letter * 256, reference=letter * 256)
+    assert (await house.bastion.grant("one", granted["resume"])).status == 200
+
+
 async def test_a_token_shows_and_takes_no_rights(house: House) -> None:
     """Sealed: neither its user nor its rights can be read, and what is written into it breaks it."""
     token = (await house.granted(user="somebody-known", rights={"control": False}))["resume"]
