@@ -1,7 +1,7 @@
 """Patterns of consoles, rules by group, and what two sets of rights have in common."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.access.grants import Rights
@@ -79,6 +79,7 @@ CLIPBOARDS = st.sampled_from(["none", "to_vm", "from_vm", "both"])
 RIGHTS = st.builds(Rights, st.booleans(), CLIPBOARDS, st.booleans(), st.booleans())
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(RIGHTS, RIGHTS)
 def test_what_two_allow_alike_is_no_more_than_either(one: Rights, other: Rights) -> None:
     common = both(one, other)
