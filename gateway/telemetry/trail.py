@@ -19,6 +19,8 @@ MAX_LINE = 4095
 PATIENCE_MS = 20
 """For a reader that is slow for once. The next line does not wait: it is asked for in the turn of all sessions."""
 
+CLOSED = -1
+
 SYSLOG = "/dev/log"
 _PRIORITY = 10 << 3 | 6  # RFC 5424 §6.2.1: authpriv, informational
 
@@ -82,6 +84,8 @@ class FileTrail(StreamTrail):
 
     def append(self, line: bytes) -> None:
         """Write a line to the file that has the name now."""
+        if self._descriptor == CLOSED:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
         if not self._has_the_name():
             descriptor = _opened(self._path)
             self.close()
@@ -90,8 +94,9 @@ class FileTrail(StreamTrail):
         super().append(line)
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file; a line that comes later is refused, and not written to whatever has the number then."""
         os.close(self._descriptor)
+        self._descriptor = CLOSED
 
     def _has_the_name(self) -> bool:
         try:

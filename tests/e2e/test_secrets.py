@@ -168,7 +168,16 @@ reconnect = {{ window = 0.5 }}
 
 @contextlib.asynccontextmanager
 async def house(logs: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[House]:
-    names = ("wrong key", "security token", "broker query", "broker bearer", "header", "static token", "egress")
+    names = (
+        "wrong key",
+        "security token",
+        "broker query",
+        "broker bearer",
+        "header",
+        "static token",
+        "egress",
+        "seal key",
+    )
     known = {name: name.replace(" ", "-") + secrets.token_urlsafe(24) for name in names}
     known |= {"VNC password": VNC_PASSWORD, "API key": API_KEY}
     issue = Addresses.issue
@@ -192,7 +201,9 @@ async def house(logs: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Ho
         proxy = f"http://user:{known['egress']}@{LOOPBACK}:{free_port()}"
         tables = _tables(clouds, broker, known, proxy)
         quick = "reconnect = { window = 0.5 }"
-        async with bastion(consoles, logs=logs, provider=quick, more=tables) as running:
+        async with bastion(
+            consoles, logs=logs, access=f'seal_keys = "{known["seal key"]}"', provider=quick, more=tables
+        ) as running:
             yield House(clouds, broker, running, known)
 
 

@@ -90,6 +90,17 @@ def test_a_line_that_a_crash_cut_short_is_ended_and_passed_over(tmp_path: Path) 
     assert path.read_bytes() == b"whole\ncut sh\nnext\n"
 
 
+def test_a_line_that_comes_after_the_end_goes_nowhere(tmp_path: Path) -> None:
+    trail = FileTrail(tmp_path / "audit.jsonl")
+    trail.append(b"stop")
+    trail.close()
+    with (tmp_path / "other").open("wb") as other:  # it has the descriptor's number now
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            trail.append(b"late")
+        other.flush()
+    assert (tmp_path / "other").read_bytes() == b""
+
+
 def test_a_full_disk_refuses_lines() -> None:
     trail = FileTrail(Path("/dev/full"))
     with pytest.raises(OSError, match="No space left"):
