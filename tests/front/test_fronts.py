@@ -95,7 +95,7 @@ class House:
 
 
 @contextlib.asynccontextmanager
-async def house(way: Way, directory: Path, *, trusted: str = LOOPBACK) -> AsyncIterator[House]:
+async def house(way: Way, directory: Path) -> AsyncIterator[House]:
     certificate = loopback_certificate(directory / "tls")
     port = free_port()
     async with (
@@ -105,7 +105,7 @@ async def house(way: Way, directory: Path, *, trusted: str = LOOPBACK) -> AsyncI
             logs=directory,
             access='mode = "ticket"',
             admin=f'keys = {{ test = "{API_KEY_HASH}" }}',
-            env=environment(way, certificate, port, trusted),
+            env=environment(way, certificate, port),
         ) as running,
         front(way, certificate, port, running.port, directory / way.proxy),
     ):
@@ -147,14 +147,6 @@ async def lie(running: House) -> None:
             with contextlib.suppress(ConnectionResetError):
                 assert (await reader.read())[:1] in (b"", b"\x15")  # an alert at most
         writer.close()
-
-
-@needs("nginx")
-async def test_a_proxy_that_is_not_trusted_is_the_client(artifacts: Path):
-    async with house(Way("nginx"), artifacts, trusted="10.0.0.0/8") as running, running.client(CLIENT) as ana:
-        ws = await running.open(ana, "ana", **FORGED)
-        assert await running.sources() == {"ana": LOOPBACK}
-        await ws.close()
 
 
 @needs("haproxy")

@@ -41,9 +41,9 @@ WAYS = (
 )
 
 
-def environment(way: Way, certificate: Certificate, front: int, trusted: str = LOOPBACK) -> dict[str, str]:
-    """What [listen] needs behind a front on port `front`; `trusted`: who it may be."""
-    said = {"PUBLIC_URL": f"https://{LOOPBACK}:{front}", "TRUSTED_PROXIES": trusted}
+def environment(way: Way, certificate: Certificate, front: int) -> dict[str, str]:
+    """What [listen] needs behind a front on port `front`."""
+    said = {"PUBLIC_URL": f"https://{LOOPBACK}:{front}", "TRUSTED_PROXIES": LOOPBACK}
     if way.header:
         said["PROXY_PROTOCOL"] = "true"
     if way.gateway_tls:
@@ -123,5 +123,5 @@ frontend browsers
   bind {LOOPBACK}:{port}{bind}
   default_backend gateways
 backend gateways
-  server one {LOOPBACK}:{gateway}{server}
+  server one {LOOPBACK}:{gateway}{server} check inter 200ms
 """
