@@ -16,7 +16,7 @@ from gateway.access import rules
 from gateway.access.caller import Caller, Denied, Identity
 from gateway.access.grants import Rights
 from gateway.access.keys import Keys, KeysAway
-from gateway.access.users import user_named
+from gateway.access.users import is_user, user_named
 from gateway.config import identities
 
 _WHY = {
@@ -69,7 +69,7 @@ class JwtMode:
             user=user_named(claims.get(settings.user_claim)),
             rights=self._rights(console, claims),
             expires_at=self._end(claims["exp"]) if settings.exp_ends_session else None,
-            id=token_id if isinstance(token_id, str) else "",
+            id=token_id if is_user(token_id) else "",  # as short and plain as a name, or it is left out
         )
 
     def _end(self, exp: float) -> int:
