@@ -26,11 +26,13 @@ def auditing(settings: blocks.Audit, metrics: Metrics) -> Iterator[Audit]:
     replica = f"{socket.gethostname()}-{os.getpid()}"
     refuse = settings.on_failure == "refuse"
     audit = Audit(trail, replica=replica, refuse=refuse, lost=metrics.audit_lines_lost, clock=time.time)
+    outcome = "failed"
     try:
         audit.write("start", outcome="done")
         yield audit
-        audit.note("stop", outcome="done")
+        outcome = "done"
     finally:
+        audit.note("stop", outcome=outcome)
         trail.close()
 
 

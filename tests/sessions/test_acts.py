@@ -12,7 +12,7 @@ from support.scripted_server import SERVER_INIT, Connection, ScriptedServer, idl
 
 from gateway.access.grants import Grant, Rights
 from gateway.app.wiring import running as running_gateway
-from gateway.errors import AuditUnwritable, ConfigurationError, EndedByAdmin
+from gateway.errors import AuditUnwritable, ConfigurationError, EndedByAdmin, ListenFailed
 from gateway.rfb.client_stream import ClientStream
 from gateway.rfb.memory import Capability, Memory
 from gateway.sessions.acts import SessionActs
@@ -144,6 +144,16 @@ async def test_a_gateway_whose_audit_takes_no_line_does_not_start() -> None:
     with pytest.raises(AuditUnwritable):
         async with running_gateway(settings(NOBODY, audit=table(Path("/dev/full")))):
             raise AssertionError("it started")
+
+
+async def test_a_gateway_that_can_not_listen_says_that_it_failed(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    async with site(NOBODY) as running:
+        taken = {"port": running.gateway.public_port}
+        with pytest.raises(ListenFailed):
+            async with running_gateway(settings(NOBODY, audit=table(path), listen=taken)):
+                raise AssertionError("it started")
+    assert [(line["act"], line["outcome"]) for line in acts(path)] == [("start", "done"), ("stop", "failed")]
 
 
 async def test_a_file_that_another_gateway_writes_is_refused(tmp_path: Path) -> None:
