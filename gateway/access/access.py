@@ -13,7 +13,7 @@ from gateway.access import rules
 from gateway.access.caller import Caller, Denied, Full, Identity
 from gateway.access.grants import WS_TICKET_TTL, Grant, Seal
 from gateway.access.proxy_header import ProxyHeaderMode
-from gateway.access.tickets import TICKET_BYTES, TicketMode
+from gateway.access.tickets import TICKET_BYTES, TICKET_LENGTH, TicketMode
 from gateway.access.users import comes_from
 from gateway.state.memory import MemoryState, ticket_id
 from gateway.telemetry.audit import Audit
@@ -65,7 +65,7 @@ class Access:
         Raises Denied, Full, AuditUnwritable.
         """
         known = self._seal.open(caller.bearer) if caller.bearer else None
-        with self._refusals(console, caller):
+        with self._refusals(console, caller, caller.bearer):
             grant = await (self._returned(known, console, caller) if known else self._fresh(console, caller))
         ticket = secrets.token_urlsafe(TICKET_BYTES)
         if not await self._state.put_ticket(_own(ticket), grant.to_json(), WS_TICKET_TTL):
@@ -76,7 +76,7 @@ class Access:
         """The grant that a WebSocket request stands on: that of `ticket`, which a grant or the API gave, or a fresh one
         where none is sent and the mode knows the caller without. Raises Denied, AuditUnwritable.
         """
-        with self._refusals(console, caller):
+        with self._refusals(console, caller, caller.bearer if ticket is None else ticket):
             return await self._admitted(console, caller, ticket)
 
     async def _admitted(self, console: str, caller: Caller, ticket: str | None) -> Grant:
@@ -128,13 +128,21 @@ class Access:
         return grant
 
     @contextmanager
-    def _refusals(self, console: str, caller: Caller) -> Iterator[None]:
-        """Tell the audit who is not let in, and why."""
+    def _refusals(self, console: str, caller: Caller, shown: str | None) -> Iterator[None]:
+        """Tell the audit who is not let in, and why. What was `shown` is named like a ticket if it can be one of ours:
+        then the lines of its minting and its first use tell whose link somebody tried again.
+        """
         try:
             yield
         except Denied as denied:
-            outcome, why = denied.refusal, denied.why
-            self._audit.note("ticket_refused", source=caller.source, console=console, outcome=outcome, why=why)
+            self._audit.note(
+                "ticket_refused",
+                source=caller.source,
+                console=console,
+                grant=ticket_id(shown) if shown is not None and len(shown) == TICKET_LENGTH else None,
+                outcome=denied.refusal,
+                why=denied.why,
+            )
             raise
 
     async def _returned(self, grant: Grant, console: str, caller: Caller) -> Grant:

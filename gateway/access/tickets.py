@@ -14,8 +14,8 @@ from gateway.state.memory import MemoryState, ticket_id
 TICKET_BYTES = 24
 """Of randomness: 192 bits, of which nobody guesses one."""
 
-MAX_TICKET = 64
-"""Characters of a ticket worth looking for; ours have 32."""
+TICKET_LENGTH = 32
+"""Characters that this makes, in base64: nothing else is worth looking for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class TicketMode:
         ticket = caller.bearer
         if not ticket:
             raise Denied("unauthenticated", "missing")
-        stored = await self._state.take_ticket(ticket) if len(ticket) <= MAX_TICKET else None
+        stored = await self._state.take_ticket(ticket) if len(ticket) == TICKET_LENGTH else None
         if stored is None:
             raise Denied("unauthenticated", "unknown_or_used")
         launch = _launch(stored)

@@ -60,7 +60,7 @@ class Fields(TypedDict, total=False):
     """Which of the configured credentials, or which provider without any, asked for the address."""
     request_id: str
     """The cloud's own name for the call that gave the address."""
-    grant: str
+    grant: str | None
     """The id of the ticket or JWT that began it all: the same from minting to the session's end."""
     session: str
     rights: Mapping[str, object]

@@ -72,7 +72,8 @@ async def test_who_is_not_let_in_is_told_with_the_reason_that_the_caller_does_no
     audit = {"target": "file", "file": path}
     consoles = {"vm": "tcp://127.0.0.1:9", "other": "tcp://127.0.0.1:9"}
     async with site(consoles, audit=audit, **TICKETS) as at:
-        ticket = (await mint(at))["ticket"]
+        minted = await mint(at)
+        ticket = minted["ticket"]
         answers = [
             await trade(at, None),
             await trade(at, "nobody-made-this"),
@@ -88,6 +89,7 @@ async def test_who_is_not_let_in_is_told_with_the_reason_that_the_caller_does_no
     refused = told(path, "ticket_refused")
     assert values(refused, "why") == ["missing", "unknown_or_used", "wrong_console", "unknown_or_used", "wrong_source"]
     assert values(refused, "console") == ["lab/vm", "lab/vm", "lab/other", "lab/vm", "lab/vm"]
+    assert values(refused, "grant")[:4] == [None, None, minted["id"], minted["id"]], "whose link was tried again"
     assert set(values(refused, "outcome")) == {"unauthenticated"}
     assert values(told(path, "api_refused"), "outcome") == ["unauthenticated"] * 2
     assert "wrong-key" not in path.read_text()
