@@ -95,12 +95,16 @@ async def house(request: pytest.FixtureRequest, module_artifacts: Path) -> Async
 
 def check(house: House) -> None:
     """Every line is the gateway's own, in printable ASCII or printable text."""
-    text = house.gateway.process.output()
+    log = house.gateway.process.log.read_bytes()  # as text a carriage return would read as a line's end
+    check_text(log.decode(errors="replace"), house.style)
+
+
+def check_text(text: str, style: str) -> None:
     for line in text.split("\n"):
         assert line.isprintable(), ascii(line)
         assert not line.lstrip().startswith(FORGED[:20])
     assert "[2J" not in text or "\x1b" not in text
-    if house.style == "json":
+    if style == "json":
         lines = [json.loads(line) for line in text.splitlines()]  # of the log, and of the audit
         assert all("event" in line or "act" in line for line in lines)
         assert "session.forged" not in [line.get("event") for line in lines]
@@ -124,3 +128,13 @@ async def test_a_reason_is_logged_at_all(house: House) -> None:
     await house.open("refusing")
     assert "session.forged" in house.gateway.process.output()
     check(house)
+
+
+@pytest.mark.parametrize("style", ["json", "console"])
+@pytest.mark.parametrize("said", [FORGED, f"a\n  {FORGED}", "\x1b[2J", "a\u2028b", "a\rb", "a\x85b", "a\u202eb"])
+async def test_a_forged_line_is_found(style: str, said: str) -> None:
+    """The control: one such line in a log that is good otherwise."""
+    good = '{"event": "session.ended"}\n' if style == "json" else "2026-11-22T08:00:00Z [info] session.ended\n"
+    check_text(good, style)
+    with pytest.raises((AssertionError, ValueError)):
+        check_text(f"{good}{said}\n", style)
