@@ -11,7 +11,7 @@ from support.fuzz.targets import TARGETS
 from gateway.rfb import client_stream
 
 FOUND = sorted(Path(__file__).parent.glob("inputs/*/*"))
-EXAMPLES = 100
+EXAMPLES = 60
 
 
 @pytest.mark.parametrize("path", FOUND, ids=lambda path: f"{path.parent.name}/{path.name[:20]}")
