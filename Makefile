@@ -4,10 +4,12 @@
 #   make test     all tests; what is not installed here is skipped by name
 #   make chaos    upstreams that die, two hundred times for each encoding, under the real noVNC: an hour or two
 #   make soak-short  idle, busy and stuck sessions, a minute of each: what the gateway holds does not grow
+#   make fuzz     anything at all into every parser, a minute each: FUZZ_SECONDS=600, ARGS="server_stream"
 #   make bench    the gateway beside nginx, HAProxy, websockify and others: fifty minutes, on a machine left alone
 #   make bench-report writes what make bench found into the README, the pages and the plots
 #   make bench-quick  is it slower than the committed table says? Two minutes
-#   make check    format, lint, types, import floors, configuration schema
+#   make check    format, lint, types, import floors, security lint, configuration schema
+#   make audit    known vulnerabilities of everything that is installed; asks PyPI
 #
 # ARGS reaches the command: make demo ARGS="--cut-every 5", make test ARGS="tests/rfb -k zlib".
 
@@ -26,7 +28,7 @@ PARTS := pyproject.toml hatch_build.py gateway/compiled/loader.py $(TYPED) $(TYP
 QUICK := --ignore tests/chaos/test_patience.py
 FRAMING := from gateway.compiled.loader import framing; print("vnc-gateway is installed. Its framing is", framing() + ".")
 
-.PHONY: help demo test chaos soak-short bench bench-report bench-quick check
+.PHONY: help demo test chaos soak-short fuzz bench bench-report bench-quick check audit
 
 help:
 	@sed -n '3,12s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
@@ -43,6 +45,11 @@ chaos: $(VENV)/.installed-dev
 soak-short: $(VENV)/.installed-dev
 	@SOAK_SECONDS=$${SOAK_SECONDS:-60} $(BIN)/python -m pytest tests/soak $(ARGS)
 
+# atheris has no wheel for every Python and platform; hypothesis is there anyway.
+fuzz: $(VENV)/.installed-dev
+	@$(PIP) --only-binary :all: 'atheris>=3' || echo "atheris does not install here"
+	@PYTHONPATH=tests $(BIN)/python -m support.fuzz $(ARGS)
+
 bench: $(VENV)/.installed-dev
 	@PYTHONPATH=tests $(BIN)/python -m benchmarks --output benchmarks/results.json $(ARGS)
 
@@ -57,8 +64,12 @@ check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@$(BIN)/bandit --quiet --configfile pyproject.toml --recursive gateway hatch_build.py
 	@$(BIN)/python -m gateway.config.schema | cmp -s - config/schema.json \
 	  || { echo "config/schema.json is out of date: python -m gateway.config.schema > config/schema.json"; exit 1; }
+
+audit: $(VENV)/.installed-dev
+	$(BIN)/pip-audit --skip-editable --strict
 
 $(VENV)/.created:
 	@for python in $(PYTHONS); do \

@@ -100,7 +100,7 @@ def _obstacle() -> str | None:
 def _run(command: list[str], directory: str) -> str | None:
     """Run a command to its end; return in one line what went wrong, if anything did."""
     try:
-        subprocess.run(  # noqa: S603 - our own command line
+        subprocess.run(  # noqa: S603 - our own command line  # nosec B603
             command,
             cwd=directory,
             stdin=subprocess.DEVNULL,

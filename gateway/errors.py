@@ -6,8 +6,10 @@ the message of an exception is for operators and never reaches a browser.
 """
 
 import errno
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 from typing import ClassVar
 
 
@@ -66,6 +68,7 @@ class GatewayError(Exception):
     `retryable`: another attempt, with a new address, may succeed.
     `once`: at most one more attempt is worth it.
     `retry_after`: seconds the other side asked us to wait, None if it did not.
+    `told`: what the page shows beside the ending's words. `by`: who ended the session on purpose, for the audit.
     """
 
     side: ClassVar[Side] = Side.GATEWAY
@@ -73,6 +76,8 @@ class GatewayError(Exception):
     retryable: ClassVar[bool] = False
     once: ClassVar[bool] = False
     retry_after: float | None = None
+    told: Mapping[str, str | float] = MappingProxyType({})
+    by: str = ""
 
 
 def internal(cause: BaseException) -> GatewayError:
@@ -96,6 +101,12 @@ class ListenFailed(GatewayError):
     def __init__(self, host: str, port: int, cause: OSError) -> None:
         why = "the port is in use" if cause.errno == errno.EADDRINUSE else cause.strerror or str(cause)
         super().__init__(f"cannot listen on {host}:{port}: {why}")
+
+
+class AuditUnwritable(GatewayError):
+    """The audit can't take the line without which nothing new may be opened; HTTP 503 until it can."""
+
+    side = Side.OPERATOR
 
 
 # What the browser sent (RFC 6455 §7.4.1 close codes).
@@ -164,6 +175,42 @@ class Replaced(GatewayError):
 
     side = Side.BROWSER
     ending = CLOSED
+
+
+class SomebodyElse(GatewayError):
+    """The console is another's: `user` has it since then (Unix seconds)."""
+
+    side = Side.BROWSER
+
+    def __init__(self, message: str, *, user: str, since: float) -> None:
+        super().__init__(message)
+        self.told = {"user": user, "since": since}
+
+
+class TakenOver(SomebodyElse):
+    """Another grant took the console."""
+
+    ending = TAKEN_OVER
+
+
+class InUse(SomebodyElse):
+    """Another grant has the console and keeps it."""
+
+    ending = IN_USE
+
+
+class EndedByAdmin(GatewayError):
+    """The holder of an API key ended the session."""
+
+    side = Side.OPERATOR
+    ending = ENDED_BY_ADMIN
+
+
+class GrantEnded(GatewayError):
+    """The grant, or what it was given for, has ended during the session."""
+
+    side = Side.OPERATOR
+    ending = UNAUTHENTICATED
 
 
 # What the cloud's API answered (clouds.md, error mapping).

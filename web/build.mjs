@@ -1,8 +1,8 @@
 /**
  * Builds the pages into `--out DIR` (default: where the gateway serves them from).
  *
- * noVNC is bundled into a file of its own, with its licences beside it. client.js and endings.js are copied as
- * they are: people read them, and import them from other pages.
+ * noVNC is bundled into a file of its own, with its licences beside it. client.js, endings.js and tab.js are
+ * copied as they are: people read them, and import them from other pages.
  */
 
 import { copyFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
@@ -12,7 +12,7 @@ import { build } from "esbuild";
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 const NOVNC = join(HERE, "node_modules", "@novnc", "novnc");
-const COPIED = ["client.js", "endings.js", "console.html", "landing.html", "icon.svg"];
+const COPIED = ["client.js", "endings.js", "tab.js", "console.html", "landing.html", "icon.svg"];
 const BUNDLED = ["novnc.js", "console.js", "landing.js", "page.css"];
 
 const flag = process.argv.indexOf("--out");

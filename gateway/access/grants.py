@@ -1,10 +1,15 @@
 """What a caller was given: a grant for one console, its one-time WebSocket ticket, its sealed resume token."""
 
+import binascii
 import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from gateway.rfb.policy import Clipboard, Policy
 
@@ -33,7 +38,8 @@ class Rights:
 class Grant:
     """Leave for one user to open one console until `expires_at` (Unix seconds).
 
-    `session` names the session in logs and stays the same over every return.
+    `session` names the session in logs and stays the same over every return. `id`: of the ticket or JWT that it was
+    given for. `network`: where its user has to come from, "" if from anywhere.
     """
 
     session: str
@@ -42,10 +48,13 @@ class Grant:
     expires_at: int
     rights: Rights = field(default_factory=Rights)
     reference: str = ""
+    id: str = ""
+    network: str = ""
 
     def to_json(self) -> str:
         """The grant as it is stored with a ticket and sealed in a resume token."""
-        return json.dumps(asdict(self), separators=(",", ":"))
+        # In UTF-8: escapes of the longest names in other scripts made tokens longer than MAX_TOKEN.
+        return json.dumps(asdict(self), separators=(",", ":"), ensure_ascii=False)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> "Grant":
@@ -60,8 +69,9 @@ class Seal:
     The first key seals, all of them open, so that keys can rotate.
     """
 
-    def __init__(self, keys: list[bytes] | None = None) -> None:
-        self._box = MultiFernet([Fernet(key) for key in keys or [Fernet.generate_key()]])
+    def __init__(self, keys: Sequence[bytes] = ()) -> None:
+        """`keys`: random, of any form; none: tokens are good in this process only."""
+        self._box = MultiFernet([Fernet(_fernet_key(key)) for key in keys or [Fernet.generate_key()]])
 
     def close(self, grant: Grant) -> str:
         """A resume token for `grant`."""
@@ -72,6 +82,13 @@ class Seal:
         if len(token) > MAX_TOKEN:
             return None
         try:
-            return Grant.from_json(self._box.decrypt(token.encode(errors="surrogateescape")))
-        except InvalidToken:
+            sealed = token.encode("ascii")
+            if urlsafe_b64encode(urlsafe_b64decode(sealed)) != sealed:
+                return None  # decoding skips what is not base64's own: a token has one spelling and no other
+            return Grant.from_json(self._box.decrypt(sealed))
+        except (InvalidToken, UnicodeEncodeError, binascii.Error):
             return None
+
+
+def _fernet_key(key: bytes) -> bytes:
+    return urlsafe_b64encode(HKDF(SHA256(), length=32, salt=None, info=b"vnc-gateway resume token").derive(key))

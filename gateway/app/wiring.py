@@ -6,12 +6,13 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 from prometheus_client import CollectorRegistry
 
-from gateway.access.grants import Seal
-from gateway.access.open import OpenAccess
-from gateway.config.listen import server_context
-from gateway.config.providers import StaticSettings
+from gateway.app.auditing import auditing
+from gateway.app.entrances import admin_entrance, metrics_entrance, public_entrance
+from gateway.app.opening import letting_in
+from gateway.config.providers import CloudSettings, ProviderSettings, StaticSettings
 from gateway.config.settings import Settings
 from gateway.errors import GoingAway
 from gateway.providers.api import open_session
@@ -19,15 +20,22 @@ from gateway.providers.build import build
 from gateway.providers.provider import Provider
 from gateway.relay.buffer import ReceiveBuffer
 from gateway.rfb.held import HeldTotal
+from gateway.sessions.leases import Leases
 from gateway.sessions.registry import Registry
 from gateway.sessions.terms import Shared, Terms
 from gateway.state.memory import MemoryState
 from gateway.telemetry.metrics import Metrics
 from gateway.web.admin import AdminSite
-from gateway.web.listen import listen, port_of
+from gateway.web.api import Api
+from gateway.web.forwarded import Proxies
+from gateway.web.keys import Keys
+from gateway.web.links import Links
+from gateway.web.listen import Entrance, Listener, listen
 from gateway.web.origin import Front
 from gateway.web.pages import Pages, security_headers
 from gateway.web.public import PublicSite, Readiness
+
+Site = tuple[list[web.RouteDef], Middleware, Entrance]
 
 CLOSE_TIMEOUT = 5.0
 """Seconds that all sessions together may take to say goodbye at the end of the process."""
@@ -56,33 +64,46 @@ async def running(
     pages = Pages(list(settings.listen.embed_origins))
     readiness = Readiness()
     async with AsyncExitStack() as stack:
+        audit = stack.enter_context(auditing(settings.audit, metrics))
         providers = await stack.enter_async_context(providing(settings))
         terms = {name: _terms(settings, name) for name in providers}
         state = MemoryState(time.monotonic)
-        shared = Shared(buffer or ReceiveBuffer(), metrics, HeldTotal(settings.limits.held_total), state)
-        registry = Registry(settings.limits.sessions, terms.__getitem__, shared)
-        access = OpenAccess(state, Seal(), grant_ttl=settings.limits.duration, clock=time.time)
-        tls = settings.listen.tls
-        front = Front.of(settings.listen.public_url or "", settings.listen.allowed_origins, tls=tls is not None)
-        consoles = [*_static_consoles(settings), *listed]
+        leases = Leases(state.leases)
+        shared = Shared(buffer or ReceiveBuffer(), metrics, HeldTotal(settings.limits.held_total), state, leases, audit)
+        registry = Registry(settings.limits, terms.__getitem__, shared)
+        access, tickets = await stack.enter_async_context(letting_in(settings.access, state, audit))
+        proxies = Proxies(settings.listen.trusted_proxies)
+        front = Front.of(
+            settings.listen.public_url or "",
+            settings.listen.allowed_origins,
+            proxies,
+            here_only=settings.access.mode == "open",
+            client_names=settings.listen.tls.client_names if settings.listen.tls else (),
+        )
+        consoles = [*_static_consoles(settings), *listed] if front.here_only else []
         public = PublicSite(front, access, providers, registry, pages, readiness, consoles)
-        admin = AdminSite(registry, metrics, readiness, settings.admin.keys)
+        links = Links(settings.listen)
+        api = Api(registry, access, tickets, links, audit, ttl_max=settings.access.ticket_ttl_max)
+        admin = AdminSite(
+            api, metrics, readiness, Keys(settings.admin), audit, metrics_open=settings.admin.metrics_open
+        )
         headers = security_headers(list(settings.listen.embed_origins))
-        runners: list[web.AppRunner] = []
-        for site, where, context in (
-            (admin, settings.admin, None),
-            (public, settings.listen, server_context(tls.certificate, tls.key) if tls else None),
+        listeners: list[Listener] = []
+        for routes, guard, entrance in (
+            (admin.routes(), admin.guard, admin_entrance(settings, shared)),
+            (public.routes(), public.guard, public_entrance(settings, proxies, shared)),
+            *_metrics_alone(settings, admin, shared),
         ):
-            runner = await listen(
-                site.routes(), site.guard, headers, where.host, where.port, tls=context, buffer=shared.buffer
-            )
-            stack.push_async_callback(runner.cleanup)
-            runners.append(runner)
+            listener = await listen(entrance, routes, guard, headers)
+            stack.push_async_callback(listener.close)
+            listeners.append(listener)
+        links.port = listeners[1].port
         # Before the listeners go: they would drop sockets without a Close frame.
         stack.push_async_callback(registry.end_all, GoingAway("the gateway stops"), timeout=CLOSE_TIMEOUT)
         stack.callback(setattr, readiness, "state", "draining")
+        stack.callback(lambda: audit.note("drain", outcome="done", count=len(registry)))
         readiness.state = "ready"
-        yield Gateway(registry, readiness, public_port=port_of(runners[1]), admin_port=port_of(runners[0]))
+        yield Gateway(registry, readiness, public_port=listeners[1].port, admin_port=listeners[0].port)
 
 
 @asynccontextmanager
@@ -97,13 +118,25 @@ async def providing(settings: Settings) -> AsyncIterator[dict[str, Provider]]:
                 await provider.close()
 
 
+def _metrics_alone(settings: Settings, site: AdminSite, shared: Shared) -> list[Site]:
+    """The listener that has nothing but metrics and health, if there is to be one."""
+    if not settings.admin.metrics_port:
+        return []
+    return [(site.metrics_routes(), site.guard, metrics_entrance(settings, shared))]
+
+
 def _terms(settings: Settings, name: str) -> Terms:
     return Terms(
         kind=settings.providers[name].type,
+        account=_account(name, settings.providers[name]),
         keepalive=settings.keepalive_for(name),
         reconnect=settings.reconnect_for(name),
         limits=settings.limits_for(name),
     )
+
+
+def _account(name: str, provider: ProviderSettings) -> str:
+    return provider.credentials if isinstance(provider, CloudSettings) else name
 
 
 def _static_consoles(settings: Settings) -> list[str]:

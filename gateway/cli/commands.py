@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from gateway import __version__
+from gateway.cli import admin
 from gateway.cli.run import exit_codes, prepare, run, say
 from gateway.config import check as checks
 from gateway.config.blocks import Log
@@ -30,6 +31,9 @@ Config = Annotated[
     typer.Option("--config", metavar="FILE", help="TOML file; without it VNC_GATEWAY_… variables say everything."),
 ]
 
+app.command()(admin.key)
+app.command()(admin.ticket)
+app.add_typer(admin.sessions, name="sessions")
 
 # What the demo and the simulator have to say they print.
 QUIET = Log(level="warning")

@@ -1,14 +1,15 @@
-"""How sessions behave and what they may use: [keepalive], [reconnect], [limits], [log], [state].
+"""How sessions behave and what they may use: [keepalive], [reconnect], [limits], [log], [audit], [state].
 
 A provider may override the keys of Keepalive, Reconnect and SessionLimits one by one: see `overlay`.
 """
 
+from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, ByteSize, model_validator
 
 from gateway.config.block import Block
-from gateway.config.values import Count, PositiveSeconds, Seconds, Size
+from gateway.config.values import Count, CountOrNone, PositiveSeconds, Seconds, Size, unset
 
 MIB = 1024 * 1024
 
@@ -33,17 +34,26 @@ class Reconnect(Block):
 
 
 class SessionLimits(Block):
-    """Limits of one session: seconds without human input (0: none), seconds in all, bytes held."""
+    """Limits of one session: seconds without human input (0: none), seconds in all, bytes held.
+
+    `conflict`: who wants a console that another has takes it over, or is refused.
+    """
 
     human_idle: Seconds = 1800
     duration: PositiveSeconds = 43200
     held: Size = ByteSize(4 * MIB)
+    conflict: Literal["takeover", "refuse"] = "takeover"
 
 
 class Limits(SessionLimits):
-    """Limits of a session, and of the process: sessions, bytes held by all."""
+    """Limits of a session, and of the process: sessions in all, of one user, of one source address; bytes held by all.
+
+    0 for `per_user` and `per_source`: no limit.
+    """
 
     sessions: Count = 2000
+    per_user: CountOrNone = 0
+    per_source: CountOrNone = 0
     held_total: Size = ByteSize(128 * MIB)
 
     @model_validator(mode="after")
@@ -58,6 +68,23 @@ class Log(Block):
 
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["auto", "console", "json"] = "auto"
+
+
+class Audit(Block):
+    """Where each act leaves a line, and whether new sessions are opened while none can be written.
+
+    `file` is for target "file"; made if it is not there, readable by its owner alone.
+    """
+
+    target: Literal["stdout", "file", "syslog"] = "stdout"
+    file: Annotated[Path | None, unset] = None
+    on_failure: Literal["refuse", "continue"] = "refuse"
+
+    @model_validator(mode="after")
+    def _place(self) -> Self:
+        if self.target == "file" and self.file is None:
+            raise ValueError('target "file" needs its path: file = "…"')
+        return self
 
 
 def _memory(url: str) -> str:

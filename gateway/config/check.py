@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from gateway.config.providers import CloudSettings
 from gateway.config.settings import Settings
+from gateway.config.values import reaches_others
 
 FILES_PER_SESSION = 2  # a socket to the browser, one to the upstream
 FILES_BESIDE = 200  # listeners, API connections, logs, and upgrades not yet sessions
@@ -45,8 +46,30 @@ def cautions(settings: Settings, files: int) -> Iterator[Caution]:
         yield Caution("providers", "there are none: no console can be opened")
     if settings.limits.human_idle == 0:
         yield Caution("limits.human_idle", _NEVER_IDLE)
+    for network in settings.listen.trusted_proxies:
+        if not network.prefixlen:
+            yield Caution("listen.trusted_proxies", f"{network} is everybody, and everybody is believed")
+    yield from _access(settings)
     for name in settings.providers:
         yield from _provider(settings, name)
+
+
+def _access(settings: Settings) -> Iterator[Caution]:
+    mode = settings.access.mode
+    for key, given, modes in (
+        ("jwt", settings.access.jwt, ("jwt",)),
+        ("rules", settings.access.rules, ("jwt", "proxy_header")),
+    ):
+        if given and mode not in modes:
+            yield Caution(f"access.{key}", f"counts for nothing in mode {mode}")
+    if mode == "open":
+        return
+    if mode == "ticket" and not any("tickets" in key.rights for key in settings.admin.keys.values()):
+        yield Caution("admin.keys", "none may mint tickets: no console can be opened")
+    if settings.access.seal_keys is None:
+        yield Caution("access.seal_keys_file", "not set: after a restart nobody returns to an open console")
+    if reaches_others(settings.listen.host) and str(settings.listen.public_url).startswith("http:"):
+        yield Caution("listen.public_url", "is not https: tickets, keys and screens cross the network in clear")
 
 
 _NEVER_IDLE = "0: a console that was left stays open, and keepalive defeats the cloud's own lock"

@@ -62,9 +62,9 @@ def explain(error: ErrorDetails) -> tuple[Path, str]:
     if kind == "sibling":
         return (*path[:-1], context["key"]), context["message"]
     if kind == "extra_forbidden":
-        return path, _unknown(path[-1], error["input"])
+        return path, entry + _unknown(str(error["loc"][-1]), error["input"])
     if kind == "missing":
-        return path, "is required"
+        return path, entry + "is required"
     message = str(context["error"]) if kind == "value_error" else _WORDS.get(kind, error["msg"])
     return path, entry + re.sub(r"^\w+ should ", "must ", message)
 
@@ -74,11 +74,10 @@ def _keys(location: tuple[int | str, ...]) -> tuple[Path, str]:
     parts = list(location)
     if len(parts) > 2 and parts[0] in ("providers", "credentials"):
         del parts[2]  # the tag of the union, or the mark of a faulty name
-    entry = ""
-    if isinstance(number := parts[-1], int):
-        entry = f"entry {number + 1} "
-        del parts[-1]
-    return tuple(str(part) for part in parts if part != "[key]"), entry
+    at = next((place for place, part in enumerate(parts) if isinstance(part, int)), len(parts))
+    words = [f"entry {part + 1}" if isinstance(part, int) else part for part in parts[at:]]
+    entry = ", ".join(words) + (" " if len(words) == 1 else ": ") if words else ""
+    return tuple(str(part) for part in parts[:at] if part != "[key]"), entry
 
 
 def _unknown(key: str, found: object) -> str:

@@ -3,13 +3,14 @@
 Building it reads neither files nor environment, except the secret files that it names; load.py does.
 """
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from gateway.config.access import Access, Admin
 from gateway.config.block import prepare
-from gateway.config.blocks import Keepalive, Limits, Log, Reconnect, SessionLimits, State, overlay
+from gateway.config.blocks import Audit, Keepalive, Limits, Log, Reconnect, SessionLimits, State, overlay
 from gateway.config.credentials import Credential
-from gateway.config.listen import Access, Admin, Listen
+from gateway.config.listen import Listen
 from gateway.config.providers import AnyProvider
 from gateway.config.values import Name
 
@@ -23,7 +24,7 @@ class Settings(BaseSettings):
 
     listen: Listen = Listen()
     admin: Admin = Admin()
-    access: Access = Field(default={}, validate_default=True)  # its refusal is then a fault like others
+    access: Access = Access()
     state: State = State()
     credentials: dict[Name, Credential] = {}
     providers: dict[Name, AnyProvider] = {}
@@ -31,6 +32,7 @@ class Settings(BaseSettings):
     reconnect: Reconnect = Reconnect()
     limits: Limits = Limits()
     log: Log = Log()
+    audit: Audit = Audit()
 
     @model_validator(mode="before")
     @classmethod

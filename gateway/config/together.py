@@ -9,12 +9,15 @@ from difflib import get_close_matches
 from typing import Any
 
 from gateway.config.faults import Path
+from gateway.config.values import reaches_others
 
 
 def faults(data: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
     """Give path and sentence of each contradiction."""
     yield from _credentials(data)
     yield from _ports(data)
+    yield from _identities(data)
+    yield from _reach(data)
 
 
 def _credentials(data: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
@@ -35,10 +38,39 @@ def _credentials(data: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
 
 
 def _ports(data: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
-    """The two listeners do not want the same port."""
-    port = str(_table(data, "admin").get("port", 9090))
-    if port == str(_table(data, "listen").get("port", 8080)) and port != "0":
-        yield ("admin", "port"), f"{port} is listen.port, too"
+    """No two listeners want the same port."""
+    admin = _table(data, "admin")
+    taken = {str(_table(data, "listen").get("port", 8080)): "listen.port"}
+    for key, default in (("port", 9090), ("metrics_port", 0)):
+        port = str(admin.get(key, default))
+        if port in taken and port != "0":
+            yield ("admin", key), f"{port} is {taken[port]}, too"
+        taken.setdefault(port, f"admin.{key}")
+
+
+def _identities(data: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
+    """An access mode has what it knows callers by."""
+    access = _table(data, "access")
+    if access.get("mode") == "jwt" and "jwt" not in access:
+        yield ("access", "jwt"), "is required by mode jwt: issuer, audience and jwks_url or key_file"
+    if access.get("mode") == "proxy_header":
+        if not _table(data, "listen").get("trusted_proxies"):
+            yield ("listen", "trusted_proxies"), "is required by access mode proxy_header: whose headers are believed"
+        if not access.get("rules"):
+            yield ("access", "rules"), "is required by mode proxy_header: without a rule nobody may open anything"
+
+
+def _reach(data: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
+    """Off loopback everybody is asked who they are, the gateway knows its name, and no key crosses the network bare."""
+    listen, admin = _table(data, "listen"), _table(data, "admin")
+    if reaches_others(host := listen.get("host")):
+        if _table(data, "access").get("mode") == "open":
+            yield ("listen", "host"), f'{host} is refused: access mode open is for this machine only, as in "127.0.0.1"'
+        elif not listen.get("public_url"):
+            yield ("listen", "public_url"), "is required off loopback: the address by which browsers reach the gateway"
+    insecure = str(admin.get("insecure", False)).lower() in ("true", "1", "yes", "on", "t", "y")
+    if reaches_others(host := admin.get("host")) and not admin.get("tls") and not insecure:
+        yield ("admin", "host"), f"{host} needs admin.tls, or admin.insecure = true: keys would be sent in clear"
 
 
 def _table(data: Mapping[str, Any], key: str) -> Mapping[str, Any]:

@@ -5,6 +5,7 @@ fault only where they cannot hold a secret.
 """
 
 import re
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import SplitResult, urlsplit
@@ -16,9 +17,20 @@ _INSTANCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _HOST = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*|[0-9a-f:.]*:[0-9a-f:.]*")
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 §5.6.2
+_CONSOLES = re.compile(r"[a-z*][a-z0-9*-]{0,31}/[A-Za-z0-9*][A-Za-z0-9*._-]{0,63}")
 _KEY_HASH = re.compile(r"sha256:[0-9a-f]{64}")
 _PRINTABLE = re.compile(r"[\x21-\x7e]+")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine can reach `host`; a name other than localhost counts as reachable."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _no_bool(value: object) -> object:
@@ -28,8 +40,13 @@ def _no_bool(value: object) -> object:
     return value
 
 
+def is_name(value: str) -> bool:
+    """Tell whether `value` can name a provider, a credential or a key."""
+    return _NAME.fullmatch(value) is not None
+
+
 def _name(value: str) -> str:
-    if not _NAME.fullmatch(value):
+    if not is_name(value):
         raise ValueError('a name starts with a letter a-z and has up to 32 of a-z, 0-9 and "-"')
     return value
 
@@ -40,6 +57,11 @@ def _instance(value: str) -> str:
             'an instance starts with a letter or digit and has up to 64 of A-Z, a-z, 0-9, ".", "_" and "-"'
         )
     return value
+
+
+def reaches_others(host: object) -> bool:
+    """Tell whether somebody on another machine could reach a listener on `host`; what is no host reaches nobody."""
+    return isinstance(host, str) and not is_loopback(host.lower().strip("[]")) and bool(_HOST.fullmatch(host.lower()))
 
 
 def _host(value: str) -> str:
@@ -86,7 +108,19 @@ def _header_value(value: str) -> str:
     return value
 
 
-def _key_hash(value: str) -> str:
+def is_consoles(value: str) -> bool:
+    """Tell whether `value` can name consoles: PROVIDER/INSTANCE with any number of "*" in either."""
+    return _CONSOLES.fullmatch(value) is not None
+
+
+def _consoles(value: str) -> str:
+    if not is_consoles(value):
+        raise ValueError('must be PROVIDER/INSTANCE, where "*" stands for any letters, as in "hangzhou/*"')
+    return value
+
+
+def key_hash(value: str) -> str:
+    """Give `value` if it is how the configuration keeps a key; raises ValueError."""
     if not _KEY_HASH.fullmatch(value):
         raise ValueError('must be "sha256:" and the 64 hexadecimal digits of the hash of a key')
     return value
@@ -171,10 +205,11 @@ def _pattern(expression: re.Pattern[str]) -> WithJsonSchema:
 
 unset = BeforeValidator(_empty, json_schema_input_type=str | None)
 _NUMBER = BeforeValidator(_no_bool)
-_COMMAS = BeforeValidator(_split)
+commas = BeforeValidator(_split)
 
 Port = Annotated[int, Field(ge=0, le=65535), _NUMBER]  # 0: any free one
 Count = Annotated[int, Field(ge=1), _NUMBER]
+CountOrNone = Annotated[int, Field(ge=0), _NUMBER]
 Seconds = Annotated[float, Field(ge=0), _NUMBER]
 PositiveSeconds = Annotated[float, Field(gt=0), _NUMBER]
 Size = Annotated[
@@ -192,12 +227,17 @@ Word = Annotated[str, AfterValidator(_word)]
 Token = Annotated[str, AfterValidator(_token)]
 HeaderName = Annotated[str, AfterValidator(_header_name)]
 HeaderValue = Annotated[str, AfterValidator(_header_value)]
-KeyHash = Annotated[str, AfterValidator(_key_hash), _pattern(_KEY_HASH)]
+KeyHash = Annotated[str, AfterValidator(key_hash), _pattern(_KEY_HASH)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 ProxyUrl = Annotated[str, AfterValidator(_proxy_url)]
 Origin = Annotated[str, AfterValidator(_origin)]
 ConsoleUrl = Annotated[str, AfterValidator(_console_url)]
 ReadableFile = Annotated[Path, AfterValidator(_file)]
-Origins = Annotated[tuple[Origin, ...], _COMMAS]
+Words = Annotated[tuple[str, ...], commas]
+# Which consoles: one or more patterns; is_consoles says what one is.
+Consoles = Annotated[
+    tuple[Annotated[str, AfterValidator(_consoles), _pattern(_CONSOLES)], ...], Field(min_length=1), commas
+]
+Origins = Annotated[tuple[Origin, ...], commas]
 # A leading "." or "*." stands for every name below; kept with the leading ".".
-AllowedHosts = Annotated[tuple[Annotated[str, AfterValidator(_allowed_host)], ...], _COMMAS]
+AllowedHosts = Annotated[tuple[Annotated[str, AfterValidator(_allowed_host)], ...], commas]

@@ -62,7 +62,9 @@ class _Builder:
         caller = Caller(self._http, tls=outlet.tls, proxy=outlet.proxy)
         match settings:
             case StaticSettings():
-                return StaticProvider(name, settings.consoles, outlet)
+                return StaticProvider(
+                    name, settings.consoles, allowed=AllowedHosts(settings.allowed_hosts), outlet=outlet
+                )
             case HttpSettings():
                 return HttpProvider(
                     name,

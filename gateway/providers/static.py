@@ -4,19 +4,22 @@ from collections.abc import Mapping
 
 from gateway.config.providers import StaticConsole
 from gateway.errors import BadAddress, ConfigurationError, NoSuchInstance
-from gateway.providers import address
+from gateway.providers import address, hosts
 from gateway.providers.address import Location
+from gateway.providers.hosts import AllowedHosts
 from gateway.providers.outlet import Outlet
 from gateway.providers.target import Target
 
 
 class StaticProvider:
-    """Addresses that never change; listing one is what allows it.
+    """Addresses that never change. Naming one allows it, but for link-local addresses and clouds' metadata services.
 
-    Raises ConfigurationError with a line for each bad one.
+    Those have to be in `allowed` as well. Raises ConfigurationError with a line for each bad one.
     """
 
-    def __init__(self, name: str, consoles: Mapping[str, StaticConsole], outlet: Outlet) -> None:
+    def __init__(
+        self, name: str, consoles: Mapping[str, StaticConsole], *, allowed: AllowedHosts, outlet: Outlet
+    ) -> None:
         self.name = name
         self._consoles = consoles
         self._outlet = outlet
@@ -24,7 +27,9 @@ class StaticProvider:
         faults = []
         for instance, console in consoles.items():
             try:
-                self._locations[instance] = address.from_any(console.url)
+                location = address.from_any(console.url)
+                _check(location.host, allowed)
+                self._locations[instance] = location
             except BadAddress as error:
                 faults.append(f"providers.{name}.consoles.{instance}: {error}")
         if faults:
@@ -51,3 +56,9 @@ class StaticProvider:
 
     async def close(self) -> None:
         """Nothing is held."""
+
+
+def _check(host: str, allowed: AllowedHosts) -> None:
+    literal = hosts.literal(host)
+    if literal is not None and hosts.is_refused(literal) and not allowed.allows(host):
+        raise BadAddress(f"{host} is link-local or a metadata service: no console, unless allowed_hosts lists it")

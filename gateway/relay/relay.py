@@ -11,7 +11,7 @@ messages only change what is remembered.
 import asyncio
 from collections.abc import Callable, Sequence
 
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, ProtocolViolation
 from gateway.relay.browser_leg import BrowserLeg
 from gateway.relay.leg import Span
 from gateway.relay.upstream_leg import UpstreamLeg
@@ -25,6 +25,9 @@ from gateway.rfb.splice.finish import finish
 from gateway.rfb.splice.join import join
 from gateway.rfb.splice.joined import JoinedStream
 
+MAX_UNREAD = 64 * 1024
+"""Bytes of the gateway's own for a browser that reads nothing; each was caused by a message of that browser."""
+
 
 class Relay:
     """A browser's leg, and the upstream that it is joined to for now, None between two."""
@@ -36,6 +39,7 @@ class Relay:
         self.server_stream: ServerStream | JoinedStream = ServerStream(self.memory, budget, policy)
         self.client_stream = ClientStream(self.memory, policy)
         self._payload_before = 0
+        self._unread = 0
         self._budget = budget
         self._policy = policy
         self._refreshing: tuple[JoinedStream, Callable[[], object]] | None = None
@@ -149,8 +153,15 @@ class Relay:
             self._interject()
 
     def _interject(self) -> None:
-        """Send the browser what the gateway itself has to say, if the server's stream is between two messages."""
+        """Send the browser what the gateway itself has to say, if the server's stream is between two messages.
+
+        Raises ProtocolViolation for a browser that causes more and more of it and reads none.
+        """
         released: list[Span] = []
         self.server_stream.interject(released)
-        if released:
-            self.browser.send(released)
+        if not released:
+            return
+        self._unread = sum(map(len, released)) + (self._unread if self.browser.blocked else 0)
+        if self._unread > MAX_UNREAD:
+            raise ProtocolViolation("the browser asks more than it reads")
+        self.browser.send(released)

@@ -78,6 +78,7 @@ class ClientStream(Framing):
         self.messages += 1
         self.human_messages += rule.human
         has_right = self._has_right(rule, view, at)
+        self.memory.acts.denied += not has_right
         if not has_right or not self._may_pass(rule, view, at):
             parts = self._in_its_place(rule, bytes(view[at:end])) if has_right else None
             if parts is None:

@@ -21,6 +21,9 @@ class Flags(IntFlag):
 TEXT = 1
 """The format of plain text in UTF-8, whose lines end with CR LF."""
 
+_PLAIN, _EXTENDED = 8, 12
+"""Bytes before the text: type, padding, length; and flags."""
+
 _OFFERS = Flags.NOTIFY | Flags.PROVIDE
 _ASKS = Flags.REQUEST | Flags.PEEK
 
@@ -40,6 +43,14 @@ def permitted(flags: int | None, *, sender_gives: bool, sender_takes: bool) -> b
     if flags & _ASKS and not sender_takes:
         return False
     return sender_gives or sender_takes
+
+
+def text_bytes(view: memoryview, at: int, end: int) -> int:
+    """How many bytes of text the clipboard message in view[at:end] carries: compressed ones in an extended Provide."""
+    flags = flags_in(view, at)
+    if flags is None:
+        return end - at - _PLAIN
+    return end - at - _EXTENDED if flags & Flags.PROVIDE and not flags & Flags.CAPS else 0
 
 
 def flags_in(view: memoryview, at: int) -> int | None:

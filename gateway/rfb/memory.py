@@ -156,6 +156,19 @@ class Cursor:
     pixel_format: PixelFormat
 
 
+@dataclass(slots=True)
+class Acts:
+    """What an audit asks about: bytes of clipboard text that passed, as they were sent, and xvp operations by code.
+
+    `denied`: client messages dropped for lack of rights.
+    """
+
+    text_to_vm: int = 0
+    text_from_vm: int = 0
+    power: Counter[int] = field(default_factory=Counter)
+    denied: int = 0
+
+
 class Memory:
     """One per browser connection, begun with the first ServerInit.
 
@@ -170,7 +183,7 @@ class Memory:
     About the upstream of the moment: `offered` (capabilities), `fences`; about the way from one to the next: `seam`.
 
     Counted: `changed` (exceptions to "the server's own bytes"), `oversized` (messages too large to hold), `dropped`
-    (client messages withheld, by name).
+    (client messages withheld, by name), `acts`.
     """
 
     def __init__(self, server_init: bytes) -> None:
@@ -197,6 +210,7 @@ class Memory:
         self.changed: Counter[Change] = Counter()
         self.oversized = 0
         self.dropped: Counter[str] = Counter()
+        self.acts = Acts()
 
     @property
     def pointer(self) -> Pointer | None:

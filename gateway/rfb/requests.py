@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from struct import Struct
 
 from gateway.errors import ProtocolViolation
+from gateway.rfb import clipboard
 from gateway.rfb.memory import Capability, Memory, Pointer
 from gateway.rfb.messages import (
     FENCE_REQUEST,
@@ -126,6 +127,24 @@ def _note_buttons(memory: Memory, buttons: int, *, lacking: bool) -> None:
         memory.seam.masked.buttons |= buttons & ~before & ~PLAIN_BUTTONS
 
 
+def cut_text(memory: Memory, message: bytes) -> None:
+    """RFC 6143 §7.5.6; rfbproto, Extended Clipboard."""
+    memory.acts.text_to_vm += clipboard.text_bytes(memoryview(message), 0, len(message))
+
+
+def cut_text_instead(memory: Memory, message: bytes) -> Sequence[bytes] | None:
+    """The same for an upstream without the Extended Clipboard."""
+    parts = instead.cut_text(memory, message)
+    if parts:
+        cut_text(memory, message)
+    return parts
+
+
+def xvp(memory: Memory, message: bytes) -> None:
+    """rfbproto, xvp client message."""
+    memory.acts.power[message[3]] += 1
+
+
 def continuous_updates(memory: Memory, message: bytes) -> None:
     """rfbproto, EnableContinuousUpdates."""
     memory.continuous_updates = message
@@ -202,7 +221,7 @@ RULES: Mapping[int, Rule] = {
     ),
     ClientMessage.KEY_EVENT: Rule("key", key, human=True, control=True, away=away.key),
     ClientMessage.POINTER_EVENT: Rule("pointer", pointer, human=True, control=True, away=away.pointer),
-    ClientMessage.CUT_TEXT: Rule("cut_text", control=True, instead=instead.cut_text),
+    ClientMessage.CUT_TEXT: Rule("cut_text", cut_text, control=True, instead=cut_text_instead),
     ClientMessage.ENABLE_CONTINUOUS_UPDATES: Rule(
         "continuous_updates",
         continuous_updates,
@@ -211,7 +230,7 @@ RULES: Mapping[int, Rule] = {
         instead=instead.continuous_updates,
     ),
     ClientMessage.FENCE: Rule("fence", fence, offer=_FENCES, away=away.fence, instead=away.fence),
-    ClientMessage.XVP: Rule("xvp", control=True, power=True, offer=Capability.XVP),
+    ClientMessage.XVP: Rule("xvp", xvp, control=True, power=True, offer=Capability.XVP),
     ClientMessage.SET_DESKTOP_SIZE: Rule(
         "set_desktop_size",
         desktop_size,

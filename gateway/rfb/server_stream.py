@@ -89,6 +89,7 @@ class ServerStream(UpdateFraming):
             return at
         unwanted = self._unwanted(view, at, limit)
         if unwanted is None:
+            self._count_text(view, at, end)
             return self._begin_oversized(at, end)
         self.memory.changed[unwanted] += 1
         self._begin_bulk(at, end, repairable=True)
@@ -110,6 +111,10 @@ class ServerStream(UpdateFraming):
         policy = self.policy
         flags = clipboard.flags_in(view, at)
         return clipboard.permitted(flags, sender_gives=policy.text_from_vm, sender_takes=policy.text_to_vm)
+
+    def _count_text(self, view: memoryview, at: int, end: int) -> None:
+        if view[at] == ServerMessage.CUT_TEXT:
+            self.memory.acts.text_from_vm += clipboard.text_bytes(view, at, end)
 
     def _answers_us(self, view: memoryview, at: int, end: int) -> bool:
         """Whether a whole fence answers one of the gateway's own."""
@@ -136,6 +141,7 @@ class ServerStream(UpdateFraming):
         elif kind == ServerMessage.XVP and view[at + 3] == XvpServer.INIT:
             memory.offer(Capability.XVP)
         elif kind == ServerMessage.CUT_TEXT:
+            self._count_text(view, at, end)
             flags = clipboard.flags_in(view, at)
             if flags is not None and flags & clipboard.Flags.CAPS:
                 memory.clipboard_flags = flags

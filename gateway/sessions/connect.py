@@ -163,5 +163,5 @@ def pauses() -> Iterator[float]:
     """Seconds before the second attempt, the third, and so on: doubling, bounded, with jitter so that crowds spread."""
     pause = FIRST_PAUSE
     while True:
-        yield pause * random.uniform(0.5, 1.0)  # noqa: S311 - spreading, not secrecy
+        yield pause * random.uniform(0.5, 1.0)  # noqa: S311 - spreading, not secrecy  # nosec B311
         pause = min(2 * pause, LONGEST_PAUSE)

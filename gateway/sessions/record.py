@@ -22,9 +22,15 @@ class SpliceRecord:
         self._fields: dict[str, Any] = {"cause": str(error)}
         self._report: Report | None = None
 
+    @property
+    def gap_ms(self) -> float:
+        """Milliseconds since the loss."""
+        return _ms(time.monotonic() - self._lost_at)
+
     def joined(self, reached: Reached, report: Report, *, after_idle: bool) -> None:
         """A new upstream carries the session; `report` goes on counting what the seam changes."""
         self._report = report
+        gap = self.gap_ms
         self._fields |= {
             "after_idle": after_idle,
             "attempts": reached.attempts,
@@ -32,7 +38,7 @@ class SpliceRecord:
             "locate_ms": _ms(reached.locate_s),
             "dial_ms": _ms(reached.dial_s),
             "handshake_ms": _ms(reached.handshake_s),
-            "gap_ms": _ms(time.monotonic() - self._lost_at),
+            "gap_ms": gap,
         }
 
     def refreshed(self) -> None:

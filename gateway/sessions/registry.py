@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Callable, Iterator
 
 from gateway.access.grants import Grant
-from gateway.errors import GatewayError, Replaced, internal
+from gateway.config.blocks import Limits
+from gateway.errors import GatewayError, internal
 from gateway.providers.provider import Provider
 from gateway.relay.browser_leg import BrowserLeg
 from gateway.relay.buffer import ReceiveBuffer
@@ -21,8 +22,8 @@ class Registry:
     `terms(provider)` gives the configuration's terms for a provider by name.
     """
 
-    def __init__(self, limit: int, terms: Callable[[str], Terms], shared: Shared) -> None:
-        self._limit = limit
+    def __init__(self, limits: Limits, terms: Callable[[str], Terms], shared: Shared) -> None:
+        self._limits = limits
         self._terms = terms
         self._shared = shared
         self._sessions: dict[Session, asyncio.Task[None]] = {}
@@ -34,26 +35,49 @@ class Registry:
     def __len__(self) -> int:
         return len(self._sessions)
 
+    def full_for(self, id_: str) -> bool:
+        """True when the process may not open one more session; a return to the one called `id_` takes its place."""
+        return len(self._sessions) >= self._limits.sessions and not any(
+            session.grant.session == id_ for session in self._sessions
+        )
+
+    def too_many_for(self, user: str, source: str, console: str) -> bool:
+        """True when `user`, or `source`, has as many sessions as one may have.
+
+        One at the same `console` does not count: it will be taken over, such as that of a browser left open elsewhere.
+        """
+        others = [session for session in self._sessions if session.grant.console != console]
+        for limit, theirs in (
+            (self._limits.per_user, sum(session.grant.user == user for session in others)),
+            (self._limits.per_source, sum(session.source == source for session in others)),
+        ):
+            if limit and theirs >= limit:
+                return True
+        return False
+
     @property
-    def full(self) -> bool:
-        """True when no more sessions may be opened."""
-        return len(self._sessions) >= self._limit
+    def told(self) -> bool:
+        """True while the audit can be told of new sessions."""
+        return self._shared.audit.ready
 
     @property
     def buffer(self) -> ReceiveBuffer:
         """The receive buffer that new browser legs are to use."""
         return self._shared.buffer
 
-    def open(self, grant: Grant, provider: Provider, browser: BrowserLeg, source: str) -> Session:
+    def open(self, grant: Grant, provider: Provider, browser: BrowserLeg, source: str, *, returns: bool) -> Session:
         """Begin a session on an accepted browser leg; it runs in a task of its own.
 
-        A grant that comes back (reload, lost network) takes the place of its earlier connection.
+        `returns`: the client comes back by itself, without its user.
         """
-        for earlier in self:
-            if earlier.grant.session == grant.session:
-                earlier.end(Replaced("the same grant came back on another connection"))
         session = Session(
-            grant, provider, browser, source=source, terms=self._terms(provider.name), shared=self._shared
+            grant,
+            provider,
+            browser,
+            source=source,
+            returns=returns,
+            terms=self._terms(provider.name),
+            shared=self._shared,
         )
         task = asyncio.get_running_loop().create_task(session.run(), name=f"session {grant.session}")
         self._sessions[session] = task

@@ -1,4 +1,4 @@
-"""One session, readable top to bottom: locate ► dial ► handshake ► relay ⇄ splice ► close.
+"""One session, readable top to bottom: lease ► locate ► dial ► handshake ► relay ⇄ splice ► close.
 
 The browser's upgrade is answered before this begins, so whatever goes wrong here ends as a close code
 whose reason is its public name (product.md, "How things end").
@@ -12,12 +12,13 @@ import structlog
 
 from gateway import errors
 from gateway.access.grants import Grant
-from gateway.errors import GatewayError, ProtocolViolation, UpstreamLost, internal
+from gateway.errors import AuditUnwritable, GatewayError, ProtocolViolation, UpstreamLost, internal
 from gateway.providers.provider import Provider
 from gateway.relay.browser_leg import BrowserLeg
 from gateway.relay.opening import BrowserOpening
 from gateway.relay.relay import Relay
 from gateway.rfb.held import HeldBudget
+from gateway.sessions.acts import SessionActs
 from gateway.sessions.connect import Connector, Reached
 from gateway.sessions.fight import Fight
 from gateway.sessions.record import SpliceRecord
@@ -36,12 +37,21 @@ OPEN_WINDOW = 15.0
 class Session:
     """A browser at a console, from its upgrade to its close code.
 
+    `returns`: it comes back by itself, so it takes the console from nobody.
     `state`: connecting, open, reconnecting or ended. `upstream`: where the console is, without secrets.
     `splices`: how often the upstream was replaced.
     """
 
     def __init__(
-        self, grant: Grant, provider: Provider, browser: BrowserLeg, *, source: str, terms: Terms, shared: Shared
+        self,
+        grant: Grant,
+        provider: Provider,
+        browser: BrowserLeg,
+        *,
+        source: str,
+        returns: bool,
+        terms: Terms,
+        shared: Shared,
     ) -> None:
         self.grant = grant
         self.source = source
@@ -50,10 +60,12 @@ class Session:
         self.upstream = ""
         self.splices = 0
         self.watch: Watch | None = None
+        self._returns = returns
         self._browser = browser
         self._terms = terms
         self._shared = shared
         self._log = structlog.get_logger().bind(session=grant.session, console=grant.console)
+        self._acts = SessionActs(shared.audit, grant, source=source, account=terms.account)
         self._connector = Connector(grant, provider, terms, shared, self._client_init, self._log.info)
         self._opening = BrowserOpening(browser)  # before the loop goes round: what a quick browser says is kept
         self._fight = Fight()
@@ -80,7 +92,9 @@ class Session:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._until_ended())
-                await self._phases()
+                takes = self._terms.limits.conflict == "takeover"
+                async with self._shared.leases.holding(self.grant, self.end, takes=takes, returns=self._returns):
+                    await self._phases()
         except BaseExceptionGroup as failed:
             known = failed.subgroup(GatewayError)
             if known is not None:
@@ -95,9 +109,22 @@ class Session:
 
     async def _phases(self) -> None:
         reached = await self._connector.reach(min(OPEN_WINDOW, self._terms.reconnect.window))
+        try:
+            self._acts.opened(reached.target.request_id)
+        except AuditUnwritable:
+            reached.opening.leg.close()
+            raise
         held = HeldBudget(self._shared.held_total, self._terms.limits.held)
         relay = Relay(self._browser, reached.server_init, held, self.grant.rights.policy())
-        self.watch = Watch(relay, self._terms, self._shared, _now(), self.end)
+        self.watch = Watch(
+            relay,
+            self._terms,
+            self._shared,
+            _now(),
+            self.end,
+            self._acts,
+            grant_left=self.grant.expires_at - time.time(),
+        )
         try:
             self._joined(reached)
             relay.start(
@@ -112,6 +139,7 @@ class Session:
         finally:
             self.watch.flush()
             self.watch = None
+            self._acts.left(relay.memory.acts)
             relay.detach()
             held.release()
 
@@ -152,6 +180,7 @@ class Session:
             raise
         finally:
             self._shared.metrics.spliced(outcome, after_idle=idle)
+            self._acts.spliced(outcome, record.gap_ms, reached.target.request_id if outcome == "done" else "")
         self._joined(reached)
         self._browser.notice(state=self.state)
         return reached
@@ -168,10 +197,14 @@ class Session:
         self.state = "ended"
         if self._record is not None:
             self._record.tell()
+        if error.told:
+            self._browser.notice(ended=error.ending.name, **error.told)
         self._browser.close(error.ending)
         self._shared.metrics.ended(error.ending)
-        if error.ending is errors.INTERNAL_ERROR:
+        if error.ending is errors.INTERNAL_ERROR and not isinstance(error, AuditUnwritable):
             self._log.error("session.bug", exc_info=error.__cause__ or error)
+        lasted = round(time.time() - self.started_at, 3)
+        self._acts.ended(error, lasted)
         self._log.info(
             "session.ended",
             reason=error.ending.name,
@@ -179,7 +212,7 @@ class Session:
             side=error.side.value,
             cause=_causes(error),
             splices=self.splices,
-            lasted_s=round(time.time() - self.started_at, 3),
+            lasted_s=lasted,
         )
 
 

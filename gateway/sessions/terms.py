@@ -7,7 +7,9 @@ from gateway.config.blocks import Keepalive, Reconnect, SessionLimits
 from gateway.relay.buffer import ReceiveBuffer
 from gateway.rfb.held import HeldTotal
 from gateway.sessions.idle_limits import IdleLimits
+from gateway.sessions.leases import Leases
 from gateway.state.memory import MemoryState
+from gateway.telemetry.audit import Audit
 from gateway.telemetry.metrics import Metrics
 
 DIALS_AT_ONCE = 8
@@ -18,9 +20,13 @@ CLOUDS = frozenset({"alibaba", "huawei"})
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What the configuration says about sessions of one provider, whose type is `kind`."""
+    """What the configuration says about sessions of one provider, whose type is `kind`.
+
+    `account`: what the audit calls the cloud's account: the name of the credentials, or the provider's without any.
+    """
 
     kind: str
+    account: str
     keepalive: Keepalive
     reconnect: Reconnect
     limits: SessionLimits
@@ -42,6 +48,8 @@ class Shared:
     metrics: Metrics
     held_total: HeldTotal
     state: MemoryState
+    leases: Leases
+    audit: Audit
     ponging: set[str] = field(default_factory=set)
     idle_limits: IdleLimits = field(default_factory=IdleLimits)
     _dials: dict[str, asyncio.Semaphore] = field(default_factory=dict)

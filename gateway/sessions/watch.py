@@ -4,34 +4,46 @@ One tick for all sessions of the loop, driven by the registry; nothing here wait
 live as long as the session, those of the upstream begin anew with each connection to it.
 """
 
-import math
 from collections import Counter
 from collections.abc import Callable
 
-from gateway.errors import BrowserLost, DurationOver, GatewayError, HumanIdle, UpstreamLost
+from gateway.errors import BrowserLost, GatewayError, UpstreamLost
 from gateway.relay.leg import Leg
 from gateway.relay.liveness import Liveness, Verdict
 from gateway.relay.relay import Relay
+from gateway.sessions.acts import SessionActs
 from gateway.sessions.keepalive import UpstreamKeepalive
 from gateway.sessions.terms import Shared, Terms
+from gateway.sessions.time_limits import TimeLimits
 
 UPSTREAM_PING = 20.0
 """Seconds between pings to an upstream, and that it may stay silent after one."""
 
 
 class Watch:
-    """The clocks of one session. `end` is told the reason when a limit is reached or the browser is gone."""
+    """The clocks of one session, whose grant ends in `grant_left` seconds.
+
+    `end` is told the reason when a limit is reached or the browser is gone.
+    """
 
     def __init__(
-        self, relay: Relay, terms: Terms, shared: Shared, now: float, end: Callable[[GatewayError], None]
+        self,
+        relay: Relay,
+        terms: Terms,
+        shared: Shared,
+        now: float,
+        end: Callable[[GatewayError], None],
+        acts: SessionActs,
+        *,
+        grant_left: float,
     ) -> None:
         self._relay = relay
         self._terms = terms
         self._shared = shared
         self._end = end
+        self._acts = acts
         self._browser = Liveness(terms.keepalive.browser_ping, terms.keepalive.browser_timeout, now)
-        self._opened_at = self._human_at = now
-        self._humans = 0
+        self._limits = TimeLimits(terms.limits, grant_left, now)
         self._counted = self._counts()
         self._changes: Counter[str] = Counter()
         self._moved = -1
@@ -72,9 +84,7 @@ class Watch:
 
     def _next_due(self) -> float:
         """When there may be something to do although no byte has moved."""
-        limits = self._terms.limits
-        human = self._human_at + limits.human_idle if limits.human_idle else math.inf
-        due = min(self._browser.due, self._opened_at + limits.duration, human)
+        due = min(self._browser.due, self._limits.due)
         if self._relay.upstream is not None:
             due = min(due, self._keepalive.due)
             if self._relay.upstream.can_ping:
@@ -82,7 +92,7 @@ class Watch:
         return due
 
     def flush(self) -> None:
-        """Add to the process's metrics what was relayed since the last time."""
+        """Tell the process's metrics, and the audit, what passed since the last time."""
         metrics = self._shared.metrics
         counts = self._counts()
         if counts != self._counted:
@@ -91,6 +101,7 @@ class Watch:
                 counter.inc(new - old)
             self._counted = counts
         memory = self._relay.memory
+        self._acts.moved(memory.acts)
         if memory.changed.total() + memory.dropped.total() + memory.oversized == self._changes.total():
             return
         changes = Counter({str(what): times for what, times in memory.changed.items()})
@@ -130,14 +141,12 @@ class Watch:
             leg.end(UpstreamLost("the upstream takes nothing"))
 
     def _check_limits(self, now: float) -> None:
-        humans = self._relay.client_stream.human_messages
-        if humans != self._humans:
-            self._humans, self._human_at = humans, now
-        limits = self._terms.limits
-        if limits.human_idle and now - self._human_at >= limits.human_idle:
-            self._end(HumanIdle(f"no key or pointer for {limits.human_idle:g} s"))
-        if now - self._opened_at >= limits.duration:
-            self._end(DurationOver(f"open for {limits.duration:g} s"))
+        left = self._limits.announced(now)
+        if left is not None:
+            self._relay.browser.notice(ends_in=round(left))
+        over = self._limits.over(now, self._relay.client_stream.human_messages)
+        if over is not None:
+            self._end(over)
 
 
 def _look(clock: Liveness, leg: Leg, now: float) -> Verdict:

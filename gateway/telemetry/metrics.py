@@ -79,8 +79,14 @@ class Metrics:
             buckets=STEP_BUCKETS,
             registry=registry,
         )
+        self._dropped = self._counter(
+            "connections_dropped", "Connections dropped before a request, by the reason.", "why"
+        )
+        for why in ("crowded", "too_often", "no_proxy", "bad_header"):
+            self._dropped.labels(why)
         self.state_up = Gauge("vnc_gateway_state_up", "1 while the shared state is reachable.", registry=registry)
         self.state_up.set(1)
+        self.audit_lines_lost = self._counter("audit_lines_lost", "Audit lines that could not be written.")
         for ending in ENDINGS:
             self._endings.labels(ending.name)
 
@@ -96,6 +102,10 @@ class Metrics:
     def ended(self, ending: Ending) -> None:
         """Count one session's end."""
         self._endings.labels(ending.name).inc()
+
+    def dropped(self, why: Literal["crowded", "too_often", "no_proxy", "bad_header"]) -> None:
+        """Count a connection that was not let in: too many wait, too many of one source, or a PROXY header is amiss."""
+        self._dropped.labels(why).inc()
 
     def spliced(self, outcome: Literal["done", "failed", "abandoned"], *, after_idle: bool) -> None:
         """Count one lost upstream; `after_idle`: it was cut for want of input, it seems."""

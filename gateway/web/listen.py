@@ -1,26 +1,25 @@
 """Put an aiohttp application on an address: what every listener has in common."""
 
 import asyncio
-import logging
-import ssl
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+import errno
+import socket
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
 
 from aiohttp import web
-from aiohttp.http_exceptions import LineTooLong
 from aiohttp.typedefs import Middleware
 
 from gateway.errors import ListenFailed
 from gateway.relay.buffer import ReceiveBuffer
 from gateway.web import problems
-from gateway.web.problems import as_problems
+from gateway.web.accepting import BACKLOG, Accepting
+from gateway.web.certificates import Certificates
+from gateway.web.connection import Connection, told
+from gateway.web.door import Door
+from gateway.web.forwarded import Proxies
+from gateway.web.problems import Refused, as_problems
 from gateway.web.tls import TlsConnection
-
-KEEPALIVE_TIMEOUT = 15.0
-"""Seconds for a request's header and between requests; aiohttp's own default is an hour."""
-
-LINGERING_TIME = 2.0
-"""Seconds for the rest of a request that was answered already."""
 
 SHUTDOWN_TIMEOUT = 5.0
 """Seconds, twice, that requests in progress may take at the end of the process; aiohttp's default is a minute."""
@@ -28,25 +27,45 @@ SHUTDOWN_TIMEOUT = 5.0
 MAX_BODY = 64 * 1024
 """Bytes of a request body; no address takes a larger one."""
 
-_log = logging.getLogger(__name__)
+BODY_TIMEOUT = 15.0
+"""Seconds for it, once the header is there: as long as the header may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    """Where a site is reached, and how: port 0 is any, `buffer` what TLS reads into.
+
+    `tls`: none without. `proxies`: whose PROXY header every connection has to begin with; None: none has one.
+    """
+
+    host: str
+    port: int
+    door: Door
+    buffer: ReceiveBuffer
+    tls: Certificates | None = None
+    proxies: Proxies | None = None
+
+
+class Listener:
+    """An open address. `port` is the real one, where any was asked for."""
+
+    def __init__(self, port: int, stack: AsyncExitStack) -> None:
+        self.port = port
+        self._stack = stack
+
+    async def close(self) -> None:
+        """Accept nothing more, and end what is open."""
+        await self._stack.aclose()
 
 
 async def listen(
-    routes: Sequence[web.RouteDef],
-    guard: Middleware,
-    headers: Mapping[str, str],
-    host: str,
-    port: int,
-    *,
-    tls: ssl.SSLContext | None = None,
-    buffer: ReceiveBuffer,
-) -> web.AppRunner:
-    """Serve `routes` behind `guard` on `host` and `port` until the runner is cleaned up.
+    entrance: Entrance, routes: Sequence[web.RouteDef], guard: Middleware, headers: Mapping[str, str]
+) -> Listener:
+    """Serve `routes` behind `guard` until the listener is closed; `headers` go with every answer.
 
-    `headers` go with every answer. `buffer` is what TLS reads into. Raises ListenFailed with one line if the address
-    cannot be had.
+    Raises ListenFailed with one line if the address cannot be had.
     """
-    app = web.Application(middlewares=[as_problems, guard], client_max_size=MAX_BODY)
+    app = web.Application(middlewares=[as_problems, told, guard, _read_body], client_max_size=MAX_BODY)
     app.add_routes(routes)
 
     async def add_headers(_: web.Request, response: web.StreamResponse) -> None:
@@ -56,69 +75,72 @@ async def listen(
             response.headers.update(headers)
 
     app.on_response_prepare.append(add_headers)
-    # No access log: its lines would hold `?ticket=`.
-    runner = _Runner(
-        app,
-        access_log=None,
-        keepalive_timeout=KEEPALIVE_TIMEOUT,
-        lingering_time=LINGERING_TIME,
-        shutdown_timeout=SHUTDOWN_TIMEOUT,
-        handle_signals=False,
-    )
+    runner = web.AppRunner(app, shutdown_timeout=SHUTDOWN_TIMEOUT, handle_signals=False)
     await runner.setup()
-    if tls is not None and isinstance(runner.server, _Server):
-        runner.server.secure = partial(TlsConnection, context=tls, buffer=buffer)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(runner.cleanup)
+        port = await _open(entrance, runner, stack)
+        return Listener(port, stack.pop_all())
+
+
+async def _open(entrance: Entrance, runner: web.AppRunner, stack: AsyncExitStack) -> int:
+    server = runner.server
+    assert server is not None, "the runner is set up"
+    certificates = entrance.tls
+
+    def serve(client: str = "") -> asyncio.BaseProtocol:
+        connection = Connection(server, entrance.door, client)
+        if certificates is None:
+            return connection
+        return TlsConnection(connection, certificates.context, entrance.buffer)
+
+    sockets = await _bound(entrance.host, entrance.port)
+    if certificates is not None:
+        await stack.enter_async_context(certificates.watched())
+    if entrance.proxies is not None:
+        await stack.enter_async_context(Accepting(sockets, entrance.proxies, entrance.door).serving(serve))
+    else:
+        for one in sockets:
+            served = await asyncio.get_running_loop().create_server(serve, sock=one, backlog=BACKLOG)
+            stack.callback(served.close)
+    return int(sockets[0].getsockname()[1])
+
+
+async def _bound(host: str, port: int) -> list[socket.socket]:
+    """Listening sockets on every address that `host` is, all on the same port. Raises ListenFailed."""
+    sockets: list[socket.socket] = []
+    failed: OSError | None = None
     try:
-        await web.TCPSite(runner, host, port).start()
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError as error:
-        await runner.cleanup()
         raise ListenFailed(host, port, error) from error
-    return runner
+    for family, _, _, _, address in dict.fromkeys(found):
+        try:
+            one = socket.create_server((address[0], port), family=family, backlog=BACKLOG)
+        except OSError as error:
+            failed = error
+            if error.errno not in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):  # localhost, where there is no IPv6
+                break
+            continue
+        one.settimeout(0)
+        port = one.getsockname()[1]
+        sockets.append(one)
+    else:
+        if sockets:
+            return sockets
+    for one in sockets:
+        one.close()
+    assert failed is not None, "a name has an address, or getaddrinfo fails"
+    raise ListenFailed(host, port, failed) from failed
 
 
-def port_of(runner: web.AppRunner) -> int:
-    """The port that a runner listens on, for those who asked for any."""
-    return int(runner.addresses[0][1])
-
-
-# What is no HTTP never reaches an application, only the connection's own `handle_error`. Its words and its log are
-# aiohttp's: a traceback for every scanner that knocks, and the library's version. The classes below change that.
-
-
-class _Connection(web.RequestHandler):
-    __slots__ = ()
-
-    def handle_error(
-        self,
-        request: web.BaseRequest,
-        status: int = 500,
-        exc: BaseException | None = None,
-        message: str | None = None,  # noqa: ARG002 - the signature is aiohttp's
-    ) -> web.StreamResponse:
-        """Answer what failed outside a handler, or in one by a bug, as a problem document."""
-        if status >= 500:
-            _log.error("a request failed", exc_info=exc)
-            refusal = problems.INTERNAL
-        else:
-            refusal = problems.HEADERS_TOO_LARGE if isinstance(exc, LineTooLong) else problems.MALFORMED
-        if request.writer.output_size > 0:
-            raise ConnectionError("an answer has begun already")
-        response = problems.document(refusal, {"Server": "vnc-gateway"})
-        response.force_close()
-        return response
-
-
-class _Server(web.Server):
-    secure: Callable[[web.RequestHandler], asyncio.BaseProtocol] | None = None
-
-    def __call__(self) -> asyncio.BaseProtocol:  # type: ignore[override]  # for the loop, which takes any protocol
-        connection = super().__call__()
-        connection.__class__ = _Connection
-        return connection if self.secure is None else self.secure(connection)
-
-
-class _Runner(web.AppRunner):
-    async def _make_server(self) -> web.Server:
-        server = await super()._make_server()
-        server.__class__ = _Server
-        return server
+@web.middleware
+async def _read_body(request: web.Request, handler: problems.Handler) -> web.StreamResponse:
+    """Have a request's body before its handler runs: nothing else would bound how slowly it comes."""
+    if request.can_read_body:
+        try:
+            async with asyncio.timeout(BODY_TIMEOUT):
+                await request.read()
+        except TimeoutError as error:
+            raise Refused(problems.MALFORMED) from error
+    return await handler(request)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from yarl import URL
 
-from gateway.config.listen import is_loopback
+from gateway.config.values import is_loopback
+from gateway.web.forwarded import Proxies
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,16 +17,29 @@ class Front:
     """What browsers may call us and from where.
 
     `public_url` empty: only loopback names. `allowed_origins` are compared exactly, beside our own origin.
+    `proxies` are believed about both. `here_only`: nobody from elsewhere, by whatever way (access mode `open`).
+    `client_names`: what a client's certificate may call it, empty for anything.
     """
 
     public_url: str
     allowed_origins: frozenset[str]
-    tls: bool
+    proxies: Proxies
+    here_only: bool
+    client_names: frozenset[str]
 
     @classmethod
-    def of(cls, public_url: str, allowed_origins: Iterable[str], *, tls: bool) -> "Front":
+    def of(
+        cls,
+        public_url: str,
+        allowed_origins: Iterable[str],
+        proxies: Proxies | None = None,
+        *,
+        here_only: bool = False,
+        client_names: Iterable[str] = (),
+    ) -> "Front":
         """Normalise the configured values once."""
-        return cls(public_url.rstrip("/"), frozenset(allowed_origins), tls)
+        origins, names = frozenset(allowed_origins), frozenset(client_names)
+        return cls(public_url.rstrip("/"), origins, proxies or Proxies(()), here_only, names)
 
     def host_allowed(self, host: str) -> bool:
         """True if `host`, a Host header, is `public_url`'s or, without one, a loopback name."""
@@ -42,13 +56,16 @@ class Front:
         default = 443 if own.scheme == "https" else 80
         return name == own.host and (port or default) == (own.explicit_port or default)
 
-    def origin_allowed(self, origin: str | None, host: str) -> bool:
-        """True if `origin` is none (no browser), our own, or configured. `null` never is."""
+    def origin_allowed(self, origin: str | None, scheme: str, host: str) -> bool:
+        """True if `origin` is none (no browser), our own, or configured. `null` never is.
+
+        `scheme`, `host`: what the browser asked for, which is our own origin where there is no `public_url`.
+        """
         if origin is None or origin in self.allowed_origins:
             return True
         if self.public_url:
             return origin == str(URL(self.public_url).origin())
-        return origin == f"{'https' if self.tls else 'http'}://{host}"
+        return origin == f"{scheme}://{host}"
 
     def foreign(self, origin: str | None) -> bool:
         """True if `origin` is one of `allowed_origins`, whose pages need to be told so (CORS)."""

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from gateway.errors import AuditUnwritable
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -25,7 +27,9 @@ MALFORMED = Refusal(400, "malformed", "The request is malformed.")
 UNAUTHENTICATED = Refusal(
     401, "unauthenticated", "The ticket is missing, expired, used or unknown.", (("WWW-Authenticate", "Bearer"),)
 )
+NO_KEY = Refusal(401, "unauthenticated", "The API key is missing or unknown.", (("WWW-Authenticate", "Bearer"),))
 FORBIDDEN = Refusal(403, "forbidden", "This is not allowed.")
+NO_TICKETS = Refusal(403, "forbidden", "Tickets are of access mode ticket; this gateway is in another one.")
 BAD_ORIGIN = Refusal(403, "bad_origin", "Pages of this origin may not use the gateway.")
 BEHIND_PROXY = Refusal(
     403, "forbidden", "Access mode open is for this machine alone and refuses requests that came through a proxy."
@@ -34,27 +38,32 @@ NOT_FOUND = Refusal(404, "not_found", "There is nothing at this address.")
 METHOD_NOT_ALLOWED = Refusal(405, "method_not_allowed", "This address does not know that method.")
 UNKNOWN_CONSOLE = Refusal(404, "no_such_instance", "There is no such console.")
 WRONG_HOST = Refusal(421, "wrong_host", "The gateway does not answer to this host name.")
+INVALID = Refusal(422, "invalid", "The request asks for something that does not exist or is not allowed.")
 NOT_AN_UPGRADE = Refusal(426, "not_an_upgrade", "This address is a WebSocket.")
 TOO_MANY = Refusal(429, "too_many", "There are too many requests.", _SOON)
 HEADERS_TOO_LARGE = Refusal(431, "headers", "The request's header is too large.")
 FULL = Refusal(503, "full", "The gateway holds as many sessions as it may.", _SOON)
 DRAINING = Refusal(503, "draining", "The gateway is going down; try again.", _SOON)
+AUDIT_AWAY = Refusal(503, "audit_away", "The gateway can't write down what it does; try again.", _SOON)
 INTERNAL = Refusal(500, "internal_error", "The gateway failed; its log has the details.")
 
 _BY_STATUS = {refusal.status: refusal for refusal in (MALFORMED, FORBIDDEN, NOT_FOUND, METHOD_NOT_ALLOWED, INTERNAL)}
 
 
 class Refused(Exception):
-    """Raised by handlers; answered as a problem document."""
+    """Raised by handlers; answered as a problem document. `detail`: what of it is wrong with this request."""
 
-    def __init__(self, refusal: Refusal) -> None:
+    def __init__(self, refusal: Refusal, detail: str = "") -> None:
         super().__init__(refusal.name)
         self.refusal = refusal
+        self.detail = detail
 
 
-def document(refusal: Refusal, headers: Mapping[str, str] | None = None) -> web.Response:
+def document(refusal: Refusal, headers: Mapping[str, str] | None = None, detail: str = "") -> web.Response:
     """The response for a refusal, with `headers` beside its own."""
     body = {"type": "about:blank", "title": refusal.title, "status": refusal.status, "name": refusal.name}
+    if detail:
+        body["detail"] = detail
     return web.Response(
         status=refusal.status,
         headers={"Cache-Control": "no-store"} | dict(refusal.headers) | dict(headers or {}),
@@ -69,7 +78,9 @@ async def as_problems(request: web.Request, handler: Handler) -> web.StreamRespo
     try:
         return await handler(request)
     except Refused as refused:
-        return document(refused.refusal)
+        return document(refused.refusal, detail=refused.detail)
+    except AuditUnwritable:
+        return document(AUDIT_AWAY)
     except web.HTTPException as error:
         known = _BY_STATUS.get(error.status)
         return document(known or Refusal(error.status, "malformed", error.reason))

@@ -5,16 +5,20 @@ close code of the session's.
 """
 
 import re
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 
 from aiohttp import web
 
-from gateway.access.open import OpenAccess
+from gateway.access.access import Access
+from gateway.access.caller import Caller, Denied, Full
 from gateway.providers.provider import INSTANCE, Provider
 from gateway.sessions.registry import Registry
 from gateway.web import problems
-from gateway.web.origin import Front, came_through_proxy
+from gateway.web.asked import as_asked, from_trusted_proxy
+from gateway.web.bastion import bastion
+from gateway.web.origin import Front
 from gateway.web.pages import Pages
 from gateway.web.problems import Refused
 from gateway.web.takeover import take_over
@@ -24,6 +28,8 @@ PROVIDER = re.compile(r"[a-z][a-z0-9-]{0,31}")
 
 MAX_BEARER = 8192
 """Characters of a token; a JWT with many claims has a few thousand."""
+
+_REFUSALS = {"unauthenticated": problems.UNAUTHENTICATED, "forbidden": problems.FORBIDDEN}
 
 
 @dataclass(slots=True)
@@ -44,7 +50,7 @@ class PublicSite:
     def __init__(
         self,
         front: Front,
-        access: OpenAccess,
+        access: Access,
         providers: Mapping[str, Provider],
         registry: Registry,
         pages: Pages,
@@ -77,10 +83,7 @@ class PublicSite:
     async def guard(self, request: web.Request, handler: problems.Handler) -> web.StreamResponse:
         """Let no request past that came under a wrong name or through a proxy; health answers to any name."""
         if request.path not in ("/healthz", "/readyz"):
-            if came_through_proxy(request.headers):
-                raise Refused(problems.BEHIND_PROXY)
-            if not self._front.host_allowed(request.headers.get("Host", "")):
-                raise Refused(problems.WRONG_HOST)
+            request = as_asked(self._front, request)
         if not request.path.startswith("/grant/"):
             return await handler(request)
         try:
@@ -111,16 +114,19 @@ class PublicSite:
         self._check_origin(request)
         console = self._asked(request)
         self._check_open_for_work()
-        opening = await self._access.grant(console, _bearer(request))
-        if opening is None:
-            raise Refused(problems.TOO_MANY)
+        caller = self._caller(request)
+        await self._check_before_spending(console, caller)
+        with _refusals():
+            opening = await self._access.grant(console, caller)
         self._known(request)
+        grant = opening.grant
+        self._check_room(grant.session, grant.user, caller.source, console)  # a page never learns why an upgrade failed
         body = {
             "ticket": opening.ticket,
             "resume": opening.resume,
-            "session": opening.grant.session,
-            "rights": asdict(opening.grant.rights),
-            "expires_at": opening.grant.expires_at,
+            "session": grant.session,
+            "rights": asdict(grant.rights),
+            "expires_at": grant.expires_at,
         }
         return web.json_response(body, headers={"Cache-Control": "no-store"})
 
@@ -133,27 +139,51 @@ class PublicSite:
         if answer.status != 101:
             return problems.document(problems.MALFORMED, answer.headers)
         self._check_open_for_work()
-        grant = await self._access.admit(console, request.query.get("ticket"))
-        if grant is None:
-            raise Refused(problems.UNAUTHENTICATED)
+        caller, ticket = self._caller(request), request.query.get("ticket")
+        await self._check_before_spending(console, replace(caller, bearer=ticket))
+        with _refusals():
+            grant = await self._access.admit(console, caller, ticket)
         provider = self._known(request)
-        if self._registry.full:
-            raise Refused(problems.FULL)
+        self._check_room(grant.session, grant.user, caller.source, console)
         self._check_open_for_work()  # again: what was waited for may have taken its time
         taken = await take_over(request, answer.headers, self._registry.buffer)
         if taken is None:
             raise web.HTTPBadRequest  # nobody is there to read it
         taken.leg.notices = request.query.get("notices") == "1"
-        self._registry.open(grant, provider, taken.leg, source=request.remote or "")
+        returns = request.query.get("take") == "0"
+        self._registry.open(grant, provider, taken.leg, source=caller.source, returns=returns)
         return taken.response
 
+    def _caller(self, request: web.Request) -> Caller:
+        return Caller(
+            source=request.remote or "",
+            bearer=bearer(request),
+            headers=request.headers,
+            trusted_proxy=from_trusted_proxy(self._front, request),
+            certificate=bastion(request, self._front.client_names),
+        )
+
     def _check_origin(self, request: web.Request) -> None:
-        if not self._front.origin_allowed(request.headers.get("Origin"), request.headers.get("Host", "")):
+        if not self._front.origin_allowed(request.headers.get("Origin"), request.scheme, request.host):
             raise Refused(problems.BAD_ORIGIN)
 
     def _check_open_for_work(self) -> None:
         if not self._readiness.ready:
             raise Refused(problems.DRAINING)
+        if not self._registry.told:
+            raise Refused(problems.AUDIT_AWAY)
+
+    async def _check_before_spending(self, console: str, caller: Caller) -> None:
+        """Refuse for want of room before a ticket is spent, so that its holder can come again with it."""
+        user = await self._access.holder(console, caller)
+        if user is not None:
+            self._check_room("", user, caller.source, console)
+
+    def _check_room(self, session: str, user: str, source: str, console: str) -> None:
+        if self._registry.full_for(session):
+            raise Refused(problems.FULL)
+        if self._registry.too_many_for(user, source, console):
+            raise Refused(problems.TOO_MANY)
 
     def _asked(self, request: web.Request) -> str:
         """The console that the path names; refused if none can be called so."""
@@ -193,6 +223,18 @@ def health_routes(readiness: Readiness) -> list[web.RouteDef]:
     return [web.get("/healthz", healthz), web.get("/readyz", readyz)]
 
 
-def _bearer(request: web.Request) -> str | None:
+def bearer(request: web.Request) -> str | None:
+    """The token in `Authorization: Bearer`, cut where none is as long; None without one."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     return token.strip()[:MAX_BEARER] if scheme.lower() == "bearer" and token else None
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Answer by HTTP what access refuses: without the reason, which is the audit's."""
+    try:
+        yield
+    except Denied as denied:
+        raise Refused(_REFUSALS[denied.refusal]) from denied
+    except Full as full:
+        raise Refused(problems.TOO_MANY) from full

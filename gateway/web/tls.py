@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from gateway.relay.buffer import ReceiveBuffer
 from gateway.relay.tls import Tls
+from gateway.web.connection import Connection
 
 HANDSHAKE_TIMEOUT = 15.0
 """Seconds from the connection to the end of TLS's handshake: as long as a request's header may take."""
@@ -71,7 +72,7 @@ class TlsTransport(asyncio.Transport):
 class TlsConnection(asyncio.BufferedProtocol):
     """One accepted connection; `http` is told of it when the handshake is over."""
 
-    def __init__(self, http: asyncio.Protocol, context: ssl.SSLContext, buffer: ReceiveBuffer) -> None:
+    def __init__(self, http: Connection, context: ssl.SSLContext, buffer: ReceiveBuffer) -> None:
         self._http = http
         self._buffer = buffer
         self._tls = Tls(context, buffer)
@@ -80,7 +81,10 @@ class TlsConnection(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Wait for the handshake, not for ever."""
-        self._transport = transport = cast(asyncio.Transport, transport)
+        transport = cast(asyncio.Transport, transport)
+        if not self._http.arrive(transport):
+            return
+        self._transport = transport
         self._limit = asyncio.get_running_loop().call_later(HANDSHAKE_TIMEOUT, transport.abort)
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's signature
@@ -118,6 +122,7 @@ class TlsConnection(asyncio.BufferedProtocol):
         """It is over."""
         if self._limit is not None:
             self._limit.cancel()
+        self._http.leave()
         if self._secured:
             self._http.connection_lost(exc)
         self._transport = None

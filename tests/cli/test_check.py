@@ -34,7 +34,7 @@ def test_nothing_else_is_printed_by_the_program_itself(config: Path):
         env={name: value for name, value in os.environ.items() if not name.startswith("VNC_GATEWAY_")},
     )
     assert done.returncode == 2
-    assert [line.split(":")[0] for line in done.stderr.splitlines()] == ["listen.port", "access.mode"]
+    assert [line.split(":")[0] for line in done.stderr.splitlines()] == ["listen.port"]
 
 
 def test_five_faults_are_five_lines_on_stderr_and_exit_code_2(command, config: Path):
@@ -43,6 +43,8 @@ def test_five_faults_are_five_lines_on_stderr_and_exit_code_2(command, config: P
         [listen]
         host = "0.0.0.0"
         prot = 1
+        [access]
+        mode = "opened"
         [limits]
         held = "x"
         [providers.a]
@@ -53,7 +55,7 @@ def test_five_faults_are_five_lines_on_stderr_and_exit_code_2(command, config: P
     assert done.code == 2
     assert done.out == ""
     places = [line.split(":")[0] for line in done.err.splitlines()]
-    assert places == ["listen.host", "listen.prot", "access.mode", "providers.a.type", "limits.held"]
+    assert places == ["listen.prot", "access.mode", "providers.a.type", "limits.held", "listen.public_url"]
 
 
 @pytest.mark.parametrize("name", ["check", "serve"])

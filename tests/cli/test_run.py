@@ -103,11 +103,3 @@ def test_no_coroutine_is_left_behind(end):
 
     end(serve)
     assert started[0].cr_frame is None
-
-
-def test_the_demo_is_refused_off_loopback_in_one_line(command, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("gateway.cli.commands.prepare", lambda log: None)
-    done = command("demo", "--host", "0.0.0.0")
-    assert done.code == 2
-    assert done.err.startswith("listen.host: 0.0.0.0 is refused")
-    assert len(done.err.splitlines()) == 1

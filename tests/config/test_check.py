@@ -45,8 +45,40 @@ def test_a_keepalive_that_lets_the_cloud_end_consoles_is_named(load_text):
         assert [line.split(":")[0] for line in _lines(load_text(OPEN + CLOUD + keys))] == [place]
 
 
+def test_trusting_everybody_is_named(load_text):
+    for networks, lines in (("['10.0.0.0/8']", 0), ("['0.0.0.0/0', '::/0']", 2)):
+        named = _lines(load_text(OPEN + LAB + f"listen.trusted_proxies = {networks}"))
+        assert [line.split(":")[0] for line in named] == ["listen.trusted_proxies"] * lines
+
+
 def test_no_provider_is_named(load_text):
     assert _lines(load_text(OPEN)) == ["providers: there are none: no console can be opened"]
+
+
+def test_a_gateway_that_nobody_can_open_or_return_to_is_named(load_text):
+    digest = "sha256:" + "0" * 64
+    sees = f"admin.keys.k = {{ hash = '{digest}', rights = ['sessions'] }}\n"
+    mints = f"admin.keys.k = '{digest}'\naccess.seal_keys = '{'s' * 32}'\n"
+    elsewhere = "listen = { host = '0.0.0.0', public_url = 'http://c.example.com' }\n"
+    assert _lines(load_text(sees + LAB)) == [
+        "admin.keys: none may mint tickets: no console can be opened",
+        "access.seal_keys_file: not set: after a restart nobody returns to an open console",
+    ]
+    assert _lines(load_text(mints + LAB)) == []
+    assert _lines(load_text(mints + elsewhere + LAB)) == [
+        "listen.public_url: is not https: tickets, keys and screens cross the network in clear"
+    ]
+
+
+def test_what_counts_in_another_mode_is_named(load_text):
+    rules = "access.rules = [{ group = 'ops', consoles = ['lab/*'] }]\n"
+    issuer = "access.jwt = { jwks_url = 'https://i', issuer = 'i', audience = 'a' }\n"
+    assert _lines(load_text(OPEN + LAB + rules + issuer)) == [
+        "access.jwt: counts for nothing in mode open",
+        "access.rules: counts for nothing in mode open",
+    ]
+    sealed = f"access.seal_keys = '{'s' * 32}'\n"
+    assert _lines(load_text("access.mode = 'jwt'\n" + sealed + LAB + rules + issuer)) == []
 
 
 def test_open_files_are_raised_to_the_hard_limit():

@@ -96,7 +96,7 @@ def test_a_fault_of_a_variable_has_its_name(faults_of, name: str, value: str, fa
 
 def test_faults_of_file_and_variables_come_together(faults_of):
     lines = faults_of("listen.port = 'x'\nadmin.host = '0.0.0.0'", VNC_GATEWAY_ADMIN__PORT="y")
-    assert [line.split(":")[0] for line in lines] == ["listen.port", "admin.host", "VNC_GATEWAY_ADMIN__PORT"]
+    assert [line.split(":")[0] for line in lines] == ["listen.port", "VNC_GATEWAY_ADMIN__PORT", "admin.host"]
 
 
 def test_two_variables_for_one_key_are_a_fault(faults_of):

@@ -5,11 +5,13 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from gateway.config.access import Admin
 from gateway.config.blocks import Keepalive, Limits, Log, Reconnect
-from gateway.config.listen import Admin, Listen, is_loopback
+from gateway.config.listen import Listen
 from gateway.config.load import load
 from gateway.config.providers import StaticSettings
 from gateway.config.settings import Settings
+from gateway.config.values import is_loopback
 
 MIB = 1024 * 1024
 OPEN = 'access.mode = "open"\n'

@@ -193,15 +193,33 @@ async def test_a_reload_comes_back_to_the_same_machine(demo: Demo, page: Page):
     await reading.shows("still here", f"{PROMPT} ▮")
 
 
-async def test_two_browsers_see_the_same_machine(demo: Demo, page: Page, browser):
-    """Huawei's simulated cloud allows it: what one types, the other sees."""
+async def test_a_second_browser_takes_the_machine_over_and_the_first_takes_it_back(demo: Demo, page: Page, browser):
+    """Huawei's simulated cloud would serve both: it is the gateway that has one controller at a time."""
     from support.page import profile, tab
 
     reading = await opened(page, demo.huawei)
     async with profile(browser, **DESK) as context, tab(context) as other:
         await other.goto(demo.huawei)
         await state(other, "connected")
-        await page.bring_to_front()
-        await page.keyboard.type("echo hello")
+        await state(page, "ended")
+        assert "taken_over" in await page.inner_text("#card-facts")
+        await other.keyboard.type("echo hello")
         await Reading(other).shows(f"{PROMPT} echo hello▮")
+        await page.click("#card-button")
+        await state(page, "connected")
         await reading.shows(f"{PROMPT} echo hello▮")
+        await state(other, "ended")
+
+
+async def test_a_duplicated_tab_takes_its_session_along(demo: Demo, page: Page):
+    """It has a copy of the first one's storage, so the same grant; the two do not fight for the machine."""
+    await opened(page, demo.alibaba)
+    async with page.expect_popup() as opening:
+        await page.evaluate("open(location.href)")
+    other = await opening.value
+    await state(other, "connected")
+    await state(page, "ended")
+    assert "closed" in await page.inner_text("#card-facts")
+    assert await page.is_hidden("#card-button")
+    await Reading(other).shows(f"{PROMPT} ▮")
+    await other.close()

@@ -94,7 +94,7 @@ async def house(module_artifacts: Path) -> AsyncIterator[House]:
         firehose.server.running() as pouring,
         listener.server.running() as hearing,
     ):
-        consoles = {"quiet": quiet.url, "firehose": pouring.url, "listener": hearing.url}
+        consoles = {"quiet": quiet.url, "honest": quiet.url, "firehose": pouring.url, "listener": hearing.url}
         async with gateway(consoles, logs=module_artifacts, provider=MANY_DIALS) as running:
             yield House(running, firehose, listener)
 
@@ -241,7 +241,7 @@ async def _drain(browser: RawBrowser, count: int) -> None:
 
 async def test_other_sessions_do_not_notice(house: House) -> None:
     """An honest session beside many bad ones goes on."""
-    async with house.opened() as honest:
+    async with house.opened("honest") as honest:
         for frame, end in FRAMES.values():
             async with house.opened() as bad:
                 await bad.write(frame)

@@ -89,9 +89,9 @@ class House:
     lines: dict[str, Line]
 
     def spliced(self) -> list[dict[str, Any]]:
-        """The log's lines about splices."""
+        """The log's lines about splices; the audit's are among them."""
         lines = [json.loads(line) for line in self.gateway.process.output().splitlines() if line.startswith("{")]
-        return [line for line in lines if line["event"] == "session.spliced"]
+        return [line for line in lines if line.get("event") == "session.spliced"]
 
     async def quiet(self) -> bool:
         return (await self.gateway.metrics())["vnc_gateway_sessions"] == 0

@@ -1,12 +1,14 @@
 """Consoles listed by hand."""
 
 import dataclasses
+from collections.abc import Mapping
 
 import pytest
 from pydantic import SecretStr
 
-from gateway.config.providers import StaticSettings
+from gateway.config.providers import StaticConsole, StaticSettings
 from gateway.errors import ConfigurationError, NoSuchInstance
+from gateway.providers.hosts import AllowedHosts
 from gateway.providers.outlet import Outlet
 from gateway.providers.static import StaticProvider
 
@@ -18,10 +20,13 @@ LAB = StaticSettings.model_validate(
             "vm1": "ws://10.0.0.6:5700/",
             "vm2": {"url": "tcp://10.0.0.7:5902", "password": "secret"},
             "page": {"url": "https://host.test:6080/novnc/vnc_auto.html?token=abc"},
-            "link": "tcp://169.254.7.7:5900",
         },
     }
 )
+
+
+def static(consoles: Mapping[str, StaticConsole], outlet: Outlet, *allowed: str) -> StaticProvider:
+    return StaticProvider("lab", consoles, allowed=AllowedHosts(allowed), outlet=outlet)
 
 
 async def located(provider: StaticProvider, instance: str) -> tuple[str, str | None]:
@@ -33,24 +38,23 @@ async def located(provider: StaticProvider, instance: str) -> tuple[str, str | N
 
 
 async def test_every_form_of_address(outlet: Outlet) -> None:
-    lab = StaticProvider("lab", LAB.consoles, outlet)
+    lab = static(LAB.consoles, outlet)
     assert await located(lab, "desktop") == ("tcp://10.0.0.5:5901", None)
     assert await located(lab, "vm1") == ("ws://10.0.0.6:5700/", None)
     assert await located(lab, "vm2") == ("tcp://10.0.0.7:5902", "secret")
     assert await located(lab, "page") == ("wss://host.test:6080/websockify?token=abc", None)
-    assert await located(lab, "link") == ("tcp://169.254.7.7:5900", None)  # listing it allows it
     assert lab.instances == tuple(LAB.consoles)
     await lab.close()
 
 
 async def test_the_providers_password_is_for_consoles_without_their_own(outlet: Outlet) -> None:
-    lab = StaticProvider("lab", LAB.consoles, dataclasses.replace(outlet, password=SecretStr("common")))
+    lab = static(LAB.consoles, dataclasses.replace(outlet, password=SecretStr("common")))
     assert (await located(lab, "desktop"))[1] == "common"
     assert (await located(lab, "vm2"))[1] == "secret"
 
 
 async def test_what_is_not_listed_does_not_exist(outlet: Outlet) -> None:
-    lab = StaticProvider("lab", LAB.consoles, outlet)
+    lab = static(LAB.consoles, outlet)
     assert lab.knows("vm1")
     assert not lab.knows("vm9")
     with pytest.raises(NoSuchInstance):
@@ -67,7 +71,28 @@ def test_every_bad_address_has_its_line(outlet: Outlet) -> None:
         }.items()
     }
     with pytest.raises(ConfigurationError) as caught:
-        StaticProvider("lab", consoles, outlet)
+        static(consoles, outlet)
     lines = str(caught.value).splitlines()
     assert [line.partition(":")[0] for line in lines] == ["providers.lab.consoles.a", "providers.lab.consoles.b"]
     assert "SECRET" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "tcp://169.254.169.254:80",
+        "ws://100.100.100.200/latest",
+        "tcp://[fe80::1]:5900",
+        "http://[::ffff:169.254.169.254]/vnc.html",
+        "tcp://[fd00:ec2::254]:5900",
+        "ws://[64:ff9b::a9fe:a9fe]/",
+    ],
+)
+def test_link_local_and_metadata_addresses_are_no_consoles_unless_listed(outlet: Outlet, place: str) -> None:
+    consoles = {"vm": StaticConsole.model_validate({"url": place})}
+    with pytest.raises(ConfigurationError, match=r"providers\.lab\.consoles\.vm: .*link-local or a metadata") as caught:
+        static(consoles, outlet)
+    host = str(caught.value).split()[1]
+    static(consoles, outlet, host)
+    with pytest.raises(ConfigurationError):
+        static(consoles, outlet, "169.254.7.7", "example.com")

@@ -107,7 +107,7 @@ async def test_an_instance_that_is_not_ready_is_asked_for_again():
 @CLOUDS
 async def test_wrong_credentials_are_asked_about_once_whoever_comes(name: str):
     async with world(secret="not-the-secret", window=30) as at:
-        ends = await asyncio.gather(*[at.end(name) for _ in range(5)])
+        ends = await asyncio.gather(*[at.end(name, f"i-{number}") for number in range(5)])
         ends.append(await at.end(name))
         assert ends == [CLOUD_REFUSED] * 6
         assert at.cloud(name).calls == 1

@@ -175,10 +175,13 @@ async def test_a_session_ends_when_it_has_lasted_as_long_as_it_may(monkeypatch: 
 async def test_a_browser_that_answers_no_ping_is_lost(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(registry, "TICK", 0.05)
     keepalive = {"browser_ping": 0.3, "browser_timeout": 0.3}
-    async with ScriptedServer(idle).running() as server, site({"vm": server.url}, keepalive=keepalive) as running:
+    async with (
+        ScriptedServer(idle).running() as server,
+        site({"vm": server.url, "other": server.url}, keepalive=keepalive) as running,
+    ):
         answering = await running.dial()
         await rfb_handshake(answering)
-        mute = await running.dial(autoping=False)
+        mute = await running.dial("lab/other", autoping=False)
         await rfb_handshake(mute)
         reading = asyncio.create_task(ending(answering))
         async with asyncio.timeout(5):

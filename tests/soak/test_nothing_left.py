@@ -3,10 +3,12 @@
 import asyncio
 import gc
 from collections import Counter
+from collections.abc import Awaitable, Callable
 
 import aiohttp
 import pytest
-from support.inprocess import Site, ending, read, rfb_handshake, site
+from support.copies import Copies
+from support.inprocess import ending, read, rfb_handshake, site
 from support.programs import eventually, free_port
 from support.scripted_server import ScriptedServer
 from support.soak import shows_and_babbles, shows_and_leaves, shows_one_picture
@@ -19,6 +21,7 @@ from gateway.rfb.client_stream import ClientStream
 from gateway.rfb.memory import Memory
 from gateway.rfb.server_stream import ServerStream
 from gateway.sessions.connect import Connector
+from gateway.sessions.registry import Registry
 from gateway.sessions.session import Session
 from gateway.sessions.watch import Watch
 from gateway.web.takeover import Takeover
@@ -51,52 +54,56 @@ def running() -> Counter[str]:
     return Counter(name for name in names if name != "RequestHandler.start")
 
 
-async def closed_by_the_browser(at: Site) -> None:
-    ws = await at.dial("lab/still")
+Dial = Callable[[str], Awaitable[aiohttp.ClientWebSocketResponse]]
+Way = Callable[[Dial], Awaitable[None]]
+
+
+async def closed_by_the_browser(dial: Dial) -> None:
+    ws = await dial("lab/still")
     await rfb_handshake(ws)
     await ws.close()
 
 
-async def dropped_by_the_browser(at: Site) -> None:
-    ws = await at.dial("lab/still")
+async def dropped_by_the_browser(dial: Dial) -> None:
+    ws = await dial("lab/still")
     await rfb_handshake(ws)
     transport = ws.get_extra_info("transport") or ws._conn.transport
     transport.abort()
     await ws.close()
 
 
-async def ended_by_a_fault(at: Site) -> None:
-    ws = await at.dial("lab/still")
+async def ended_by_a_fault(dial: Dial) -> None:
+    ws = await dial("lab/still")
     await rfb_handshake(ws)
     await ws.send_bytes(b"\xff" * 8)
     assert await ending(ws) == (1002, "protocol_error")
 
 
-async def ended_by_the_server(at: Site) -> None:
-    ws = await at.dial("lab/babbling")
+async def ended_by_the_server(dial: Dial) -> None:
+    ws = await dial("lab/babbling")
     await rfb_handshake(ws)
     assert await ending(ws) == (4506, "not_understood")
 
 
-async def closed_after_some_splices(at: Site) -> None:
-    ws = await at.dial("lab/leaving")
+async def closed_after_some_splices(dial: Dial) -> None:
+    ws = await dial("lab/leaving")
     await rfb_handshake(ws)
     for _ in range(3):
         await read(ws, 16 + 64 * 48 * 4)
     await ws.close()
 
 
-async def never_reached(at: Site) -> None:
-    assert await ending(await at.dial("lab/nobody")) == (4502, "upstream_lost")
+async def never_reached(dial: Dial) -> None:
+    assert await ending(await dial("lab/nobody")) == (4502, "upstream_lost")
 
 
-async def left_before_the_handshake(at: Site) -> None:
-    await (await at.dial("lab/still")).close()
+async def left_before_the_handshake(dial: Dial) -> None:
+    await (await dial("lab/still")).close()
 
 
-async def refused(at: Site) -> None:
+async def refused(dial: Dial) -> None:
     with pytest.raises(aiohttp.WSServerHandshakeError):
-        await at.dial("lab/still?ticket=wrong")
+        await dial("lab/still?ticket=wrong")
 
 
 WAYS = (
@@ -130,28 +137,31 @@ async def test_an_open_session_is_seen():
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
-async def test_nothing_is_left_of_a_session_that_was(way):
+async def test_nothing_is_left_of_a_session_that_was(way: Way):
     async with (
         ScriptedServer(shows_one_picture).running() as still,
         ScriptedServer(shows_and_leaves).running() as leaving,
         ScriptedServer(shows_and_babbles).running() as babbling,
-        site(
-            {
-                "still": still.url,
-                "leaving": leaving.url,
-                "babbling": babbling.url,
-                "nobody": f"tcp://127.0.0.1:{free_port()}",
-            },
-            reconnect={"window": 0, "per_minute": 1000},
-        ) as at,
     ):
-        await way(at)
-        await eventually(lambda: not at.gateway.registry)
-        tasks = running()
-        await asyncio.gather(*(way(at) for _ in range(10)))
-        await eventually(lambda: not at.gateway.registry)
-        try:
-            await eventually(lambda: not alive(), within=5)
-        except AssertionError:
-            assert not alive()
-        await eventually(lambda: running() <= tasks, what="no task stays")
+        servers = {
+            "still": still.url,
+            "leaving": leaving.url,
+            "babbling": babbling.url,
+            "nobody": f"tcp://127.0.0.1:{free_port()}",
+        }
+        copies = Copies(servers, 10)
+        async with site(copies.consoles, reconnect={"window": 0, "per_minute": 1000}) as at:
+            await nothing_left(way, lambda console: at.dial(copies.own(console)), at.gateway.registry)
+
+
+async def nothing_left(way: Way, dial: Dial, registry: Registry) -> None:
+    await way(dial)
+    await eventually(lambda: not registry)
+    tasks = running()
+    await asyncio.gather(*(way(dial) for _ in range(10)))
+    await eventually(lambda: not registry)
+    try:
+        await eventually(lambda: not alive(), within=5)
+    except AssertionError:
+        assert not alive()
+    await eventually(lambda: running() <= tasks, what="no task stays")

@@ -15,6 +15,7 @@ from support.servers.address import Address
 
 ROOT = Path(__file__).parents[2]
 PROVIDER = "lab"
+OPEN = 'mode = "open"'
 
 # For `provider`: one console opened again and again by many tests is not held to a cloud's 24 dials a minute.
 MANY_DIALS = "reconnect = { per_minute = 1000 }"
@@ -22,7 +23,7 @@ MANY_DIALS = "reconnect = { per_minute = 1000 }"
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """A running gateway with one static provider, `lab`, in open mode; another's consoles are PROVIDER/INSTANCE."""
+    """A running gateway with one static provider, `lab`; another's consoles are PROVIDER/INSTANCE."""
 
     process: Program
     port: int
@@ -66,17 +67,21 @@ def configuration(
     port: int,
     admin_port: int,
     directory: Path,
+    access: str = OPEN,
+    admin: str = "",
     provider: str = "",
     more: str = "",
 ) -> str:
-    """The TOML text. `provider` holds further lines of [providers.lab], `more` further tables."""
+    """The TOML text. `access` holds the lines of [access]; `admin` and `provider` further ones of [admin] and
+    [providers.lab], `more` further tables."""
     lines = [
         "[listen]",
         f"port = {port}",
         "[admin]",
         f"port = {admin_port}",
+        admin,
         "[access]",
-        'mode = "open"',
+        access,
         f"[providers.{PROVIDER}]",
         'type = "static"',
         provider,
@@ -100,6 +105,8 @@ async def gateway(
     consoles: Mapping[str, str | Address],
     *,
     logs: Path,
+    access: str = OPEN,
+    admin: str = "",
     provider: str = "",
     more: str = "",
     env: Mapping[str, str] | None = None,
@@ -108,12 +115,12 @@ async def gateway(
     port, admin_port = free_port(), free_port()
     logs.mkdir(parents=True, exist_ok=True)
     file = logs / "gateway.toml"
-    text = configuration(consoles, port=port, admin_port=admin_port, directory=logs, provider=provider, more=more)
-    file.write_text(text)
+    lines = {"access": access, "admin": admin, "provider": provider, "more": more}
+    file.write_text(configuration(consoles, port=port, admin_port=admin_port, directory=logs, **lines))
     argv: list[str | Path] = [sys.executable, "-m", "gateway", "serve", "--config", file]
 
     async def ready() -> bool:
-        return await _ready(port)
+        return await _ready(admin_port)
 
     async with running("gateway", argv, logs=logs, ready=ready, env=env, cwd=ROOT) as process:
         yield Gateway(process, port, admin_port)

@@ -36,11 +36,15 @@ class Ask:
 
 @dataclass(frozen=True)
 class End:
-    """Close the WebSocket with this code, before the picture or `after_picture`; None: drop the connection."""
+    """Close the WebSocket with this code, before the picture or `after_picture`; None: drop the connection.
+
+    `notice`: sent ahead of it.
+    """
 
     code: int | None
     reason: str = ""
     after_picture: bool = False
+    notice: dict[str, object] | None = None
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,7 @@ class GatewayStub:
         self.silent = False  # accept, and never greet
         self.asked: list[Ask] = []
         self.tickets: list[str] = []
+        self.takes: list[bool] = []
         self.protocols: list[str] = []
         self.keys: list[tuple[bool, int]] = []
         self.cut_texts: list[bytes] = []
@@ -109,6 +114,10 @@ class GatewayStub:
         data = text.encode("latin-1")
         for socket in self._open:
             await socket.send_bytes(struct.pack(">BxxxI", 3, len(data)) + data)
+
+    async def send_notice(self, **fields: object) -> None:
+        for socket in self._open:
+            await socket.send_json(fields)
 
     async def send_garbage(self) -> None:
         for socket in self._open:
@@ -179,6 +188,7 @@ class GatewayStub:
 
     async def _socket(self, request: web.Request) -> web.WebSocketResponse:
         self.tickets.append(request.query["ticket"])
+        self.takes.append(request.query.get("take") != "0")
         self.protocols.append(request.headers.get("Sec-WebSocket-Protocol", ""))
         socket = web.WebSocketResponse(protocols=("binary",), compress=False)
         await socket.prepare(request)
@@ -263,6 +273,8 @@ class _Stream:
 
 
 async def _end(socket: web.WebSocketResponse, end: End) -> None:
+    if end.notice is not None:
+        await socket.send_json(end.notice)
     if end.code is None:
         transport = socket._req.transport  # aiohttp has no public way to drop a WebSocket
         if transport is not None:

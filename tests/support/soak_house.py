@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
+from support.copies import Copies
 from support.gateway import Gateway, gateway
 from support.programs import Program, eventually, free_port
 from support.raw_browser import RawBrowser, raw_browser
@@ -32,6 +33,8 @@ browser_ping = 1
 browser_timeout = 20
 """
 
+MOST = 250  # sessions at a time with servers of one kind
+
 
 @dataclass(frozen=True, slots=True)
 class House:
@@ -41,6 +44,7 @@ class House:
     cloud: Clouds
     pusher: Pusher
     deaf: Deaf
+    copies: Copies
 
     @property
     def process(self) -> Program:
@@ -48,7 +52,7 @@ class House:
 
     @contextlib.asynccontextmanager
     async def opened(self, console: str, *, receive_buffer: int = 0) -> AsyncIterator[RawBrowser]:
-        """A browser past its handshake."""
+        """A browser past its handshake, at a console of its own."""
         async with self.dialled(console, receive_buffer=receive_buffer) as browser:
             assert browser.status == 101
             await browser.handshake()
@@ -56,6 +60,8 @@ class House:
 
     def dialled(self, console: str, *, receive_buffer: int = 0) -> AbstractAsyncContextManager[RawBrowser]:
         """A browser that has an answer to its upgrade."""
+        if console.startswith("lab/"):
+            console = self.copies.own(console)
         return raw_browser(self.gateway.port, f"/ws/{console}", receive_buffer=receive_buffer)
 
     async def sessions(self) -> int:
@@ -87,7 +93,7 @@ async def running_house(logs: Path) -> AsyncIterator[House]:
         deaf.server.running() as unhearing,
         pusher.server.running() as pushing,
     ):
-        consoles = {
+        servers = {
             "still": still.url,
             "leaving": leaving.url,
             "babbling": babbling.url,
@@ -95,5 +101,6 @@ async def running_house(logs: Path) -> AsyncIterator[House]:
             "pushing": pushing.url,
             "nobody": f"tcp://127.0.0.1:{free_port()}",
         }
-        async with gateway(consoles, logs=logs, more=LIVELY + cloud.tables) as running:
-            yield House(running, cloud, pusher, deaf)
+        copies = Copies(servers, MOST)
+        async with gateway(copies.consoles, logs=logs, more=LIVELY + cloud.tables) as running:
+            yield House(running, cloud, pusher, deaf, copies)

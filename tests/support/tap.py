@@ -53,6 +53,10 @@ class Tap:
         port = self._server.sockets[0].getsockname()[1]
         return Address(port, self._target.scheme, self._target.path, self._target.password)
 
+    def aim(self, target: Address) -> None:
+        """Lead new connections to `target`."""
+        self._target = target
+
     async def start(self) -> None:
         self._server = await asyncio.start_server(self._accept, LOOPBACK, 0)
 

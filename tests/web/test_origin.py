@@ -4,8 +4,8 @@ import pytest
 
 from gateway.web.origin import Front
 
-LOCAL = Front.of("", [], tls=False)
-PUBLIC = Front.of("https://console.example.com", ["https://portal.example.com"], tls=True)
+LOCAL = Front.of("", [])
+PUBLIC = Front.of("https://console.example.com", ["https://portal.example.com"])
 
 
 @pytest.mark.parametrize(
@@ -54,4 +54,4 @@ def test_hosts(front: Front, host: str, allowed: bool):
     ],
 )
 def test_origins(front: Front, origin: str | None, allowed: bool):
-    assert front.origin_allowed(origin, "localhost:8080") is allowed
+    assert front.origin_allowed(origin, "http", "localhost:8080") is allowed

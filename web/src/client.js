@@ -17,18 +17,21 @@
  * Owned here: trading a ticket for a grant, opening the WebSocket, what each ending means, when to come
  * back by itself, and keeping the resume token in the tab. Left to the caller: RFB and every pixel.
  *
- * What each ending means and when to come back is in endings.js, exported here, too.
+ * What each ending means and when to come back is in endings.js, what concerns the browser's tab in tab.js; both are
+ * exported here, too.
  * Called from another origin, that origin must be in the gateway's `allowed_origins`.
  */
 
 import { AT_ONCE, endingOf, endingOfStatus, named, Retry } from "./endings.js";
+import { STORAGE_PREFIX, tabStorage } from "./tab.js";
 
 const GRANT_TIMEOUT = 20_000; // ms; the gateway answers a grant without asking the cloud
 const OPEN_TIMEOUT = 20_000; // ms; the upgrade is answered before the machine is dialled
 const SETTLED = 10_000; // ms a picture must live before earlier failures are forgotten
-const STORAGE_PREFIX = "vnc-gateway:resume:";
+const KNOWN_TO_BE_HELD = ["taken_over", "in_use"]; // endings that tell the user who has the console
 
 export { endings, endingOf, Retry } from "./endings.js";
+export { activated, takeTicket } from "./tab.js";
 
 /** Where a console is: `{base, provider, instance}`; `base` is the gateway's own address unless given. */
 export function locate(provider, instance, base = new URL("..", import.meta.url)) {
@@ -80,14 +83,19 @@ async function refusal(response) {
 /**
  * Open the WebSocket with the `ticket` of a grant: once, within 30 s. Give it to noVNC while it connects.
  *
- * `onNotice`, where given, hears what the gateway tells about the session beside the picture: `{state}`,
- * "reconnecting" when it replaces a lost machine's connection and "open" when that is done. Notices are text
- * messages on the same socket; RFB is binary and never sees them.
+ * `onNotice`, where given, hears what the gateway tells about the session beside the picture, by one of
+ *   {state}               "reconnecting" when it replaces a lost machine's connection, "open" when that is done
+ *   {ends_in}             seconds until the session will end
+ *   {ended, user, since}  why it ends now, where somebody else has the console: who, and since when (Unix seconds)
+ * Notices are text messages on the same socket; RFB is binary and never sees them.
+ *
+ * `take`: whether a console that somebody else has is to be taken over; false where the user does not ask for that.
  */
-export function dial(place, ticket, onNotice = null) {
+export function dial(place, ticket, { onNotice = null, take = true } = {}) {
   const url = address(place, "ws");
   url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
   url.searchParams.set("ticket", ticket);
+  if (!take) url.searchParams.set("take", "0");
   if (onNotice) url.searchParams.set("notices", "1");
   const socket = new WebSocket(url, ["binary"]);
   socket.binaryType = "arraybuffer";
@@ -102,20 +110,6 @@ export function dial(place, ticket, onNotice = null) {
   return socket;
 }
 
-/** Take `#ticket=…` out of the address, so that no history, bookmark or screenshot has it; null without one. */
-export function takeTicket() {
-  const found = /[#&]ticket=([^&]*)/.exec(location.hash);
-  if (!found) return null;
-  history.replaceState(history.state, "", location.pathname + location.search);
-  return decodeURIComponent(found[1]);
-}
-
-/** Resolves once somebody looks at the page: a page that is only prerendered must not use up its ticket. */
-export function activated() {
-  if (!document.prerendering) return Promise.resolve();
-  return new Promise((resolve) => document.addEventListener("prerenderingchange", resolve, { once: true }));
-}
-
 /**
  * One console for as long as it is wanted: grant, dial, and coming back.
  *
@@ -123,9 +117,14 @@ export function activated() {
  *   "step"     {step}: "grant", "dial", "picture" (waiting for the machine), in this order on each try
  *   "socket"   {socket, grant}: hand the socket to RFB before returning
  *   "established" {grant}
- *   "notice"   {state}: "reconnecting" while the gateway replaces the machine's connection, then "open"
+ *   "notice"   {state}: "reconnecting" while the gateway replaces the machine's connection, then "open";
+ *              or {ends_in}: seconds until the session will end
  *   "waiting"  {ending, wait, tries}: lost, comes back in `wait` ms
- *   "ended"    {ending, session}: over; `again()` may be offered where `ending.button` is a label
+ *   "ended"    {ending, session, other}: over; `again()` may be offered where `ending.button` is a label;
+ *              `other` is {user, since} where somebody else has the console now, else null
+ *
+ * The first try takes the console from whoever has it, where that is allowed, and so does `again()` once the user
+ * was told who that is. What comes back by itself takes it from nobody.
  */
 export class Connection extends EventTarget {
   #place;
@@ -139,6 +138,8 @@ export class Connection extends EventTarget {
   #running = false;
   #closed = false;
   #undecodable = false;
+  #take = true; // the console, from whoever has it
+  #other = null;
   #wake = () => {};
 
   /** `token`: a ticket or JWT, if there is one. `storage`: where the resume token is kept (default: this tab). */
@@ -199,6 +200,7 @@ export class Connection extends EventTarget {
       const wait = this.#retry.next(reason, after);
       if (wait === null) return this.#end(reason);
       this.#tries += 1;
+      this.#take = false;
       this.#tell("waiting", { ending: reason, wait, tries: this.#tries });
       await this.#pause(wait, reason.retry === AT_ONCE);
       if (this.#closed) return this.#end(named("closed"));
@@ -208,6 +210,7 @@ export class Connection extends EventTarget {
   /** One try from the grant to the end of its socket. */
   async #attempt() {
     this.#undecodable = false;
+    this.#other = null;
     try {
       this.#tell("step", { step: "grant" });
       this.#grant = await this.#ask();
@@ -217,8 +220,14 @@ export class Connection extends EventTarget {
     }
     if (this.#closed) return { reason: named("closed"), after: 0 };
     this.#tell("step", { step: "dial" });
-    const socket = dial(this.#place, this.#grant.ticket, (notice) => this.#tell("notice", notice));
+    const onNotice = (notice) => this.#noticed(notice);
+    const socket = dial(this.#place, this.#grant.ticket, { onNotice, take: this.#take });
     return { reason: await this.#follow(socket), after: 0 };
+  }
+
+  #noticed(notice) {
+    if (notice.ended) this.#other = { user: notice.user, since: new Date(1000 * notice.since) };
+    else this.#tell("notice", notice);
   }
 
   async #ask() {
@@ -266,7 +275,8 @@ export class Connection extends EventTarget {
 
   #end(reason) {
     this.#running = false;
-    this.#tell("ended", { ending: reason, session: this.#grant?.session ?? null });
+    this.#take = KNOWN_TO_BE_HELD.includes(reason.name);
+    this.#tell("ended", { ending: reason, session: this.#grant?.session ?? null, other: this.#other });
   }
 
   #tell(type, detail) {
@@ -279,20 +289,5 @@ export class Connection extends EventTarget {
 
   get #key() {
     return STORAGE_PREFIX + address(this.#place, "console").pathname;
-  }
-}
-
-/** The tab's own storage; memory where the browser refuses it (some frames, some privacy settings). */
-function tabStorage() {
-  try {
-    sessionStorage.removeItem(STORAGE_PREFIX);
-    return sessionStorage;
-  } catch {
-    const kept = new Map();
-    return {
-      getItem: (key) => kept.get(key) ?? null,
-      setItem: (key, value) => kept.set(key, value),
-      removeItem: (key) => kept.delete(key),
-    };
   }
 }

@@ -6,7 +6,7 @@ import { Connection, activated, locate, takeTicket } from "./client.js";
 import { framePoster } from "./frame.js";
 import { Keys, touchKeyboard } from "./keys.js";
 import { Screen } from "./screen.js";
-import { ReconnectingMark, StatusCard } from "./status.js";
+import { EndMark, ReconnectingMark, StatusCard } from "./status.js";
 import { TextPanel } from "./text.js";
 
 const SCALE_KEY = "vnc-gateway:scale";
@@ -19,6 +19,7 @@ const tell = framePoster();
 let connection = null;
 
 const mark = new ReconnectingMark(elements.mark);
+const endMark = new EndMark(elements);
 const card = new StatusCard(elements, { name: `${provider}/${instance}`, again: () => connection.again() });
 
 async function open() {
@@ -73,9 +74,13 @@ function follow(token, { screen, panel, keys }) {
     card.connected();
     tell("connected");
   });
-  on("notice", ({ state }) => mark.show(state === "reconnecting"));
+  on("notice", ({ state, ends_in }) => {
+    if (state) mark.show(state === "reconnecting");
+    if (ends_in !== undefined) endMark.show(ends_in);
+  });
   const lost = () => {
     mark.show(false);
+    endMark.show(null);
     usable(false);
     panel.stop();
     keys.release();
@@ -85,10 +90,10 @@ function follow(token, { screen, panel, keys }) {
     card.waiting(ending, wait);
     tell("waiting", ending);
   });
-  on("ended", ({ ending, session }) => {
+  on("ended", ({ ending, session, other }) => {
     lost();
     elements.leave.disabled = true;
-    card.ended(ending, session);
+    card.ended(ending, session, other);
     tell("ended", ending);
   });
   mine.start();

@@ -59,6 +59,7 @@ export const endings = Object.freeze({
   full: ending(null, "The gateway is full.", AT_ONCE),
   draining: ending(null, "The gateway is being restarted.", AT_ONCE),
   state_away: ending(null, "The gateway cannot check your access at the moment.", AT_ONCE),
+  audit_away: ending(null, "The gateway cannot write down what it does at the moment.", AT_ONCE),
   unavailable: ending(null, "The gateway does not answer.", AT_ONCE),
 });
 

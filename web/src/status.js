@@ -53,8 +53,10 @@ export class StatusCard {
     this.#countdown = setInterval(show, 500);
   }
 
-  ended(ending, session) {
+  /** `other`: `{user, since}` where somebody else has the console. */
+  ended(ending, session, other) {
     this.#write("ended", ending.text);
+    if (other) this.#note(`${other.user} has had it since ${when(other.since)}.`);
     this.#button(ending.button);
     const facts = [ending.name, ending.code, session && `session ${session}`].filter(Boolean);
     this.e.cardFacts.textContent = facts.join(" · ");
@@ -92,6 +94,41 @@ export class StatusCard {
     this.e.cardButton.textContent = label ?? "";
     // never focused by itself: what the user was typing must not press it
   }
+}
+
+/** A time of today as such, an earlier one with its day. */
+function when(date) {
+  const today = date.toDateString() === new Date().toDateString();
+  return today ? date.toLocaleTimeString([], { timeStyle: "short" }) : date.toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+}
+
+/** How long there is until the session ends, counted down in the bar once the gateway has announced it. */
+export class EndMark {
+  #element;
+  #announce;
+  #timer = 0;
+
+  constructor({ ends, announce }) {
+    this.#element = ends;
+    this.#announce = announce;
+  }
+
+  /** The session ends in `seconds`; null: nothing is known of its end. */
+  show(seconds) {
+    clearInterval(this.#timer);
+    this.#element.hidden = seconds === null;
+    if (seconds === null) return;
+    const due = Date.now() + 1000 * seconds;
+    const count = () => (this.#element.textContent = `Ends in ${duration(Math.max(0, due - Date.now()))}`);
+    count();
+    this.#timer = setInterval(count, 1000);
+    this.#announce.textContent = `This session ends in ${duration(1000 * seconds)}.`;
+  }
+}
+
+function duration(ms) {
+  const seconds = Math.round(ms / 1000);
+  return seconds < 90 ? `${seconds} s` : `${Math.round(seconds / 60)} min`;
 }
 
 /** The small mark over the picture while the gateway gets the machine back; most returns are too quick for it. */

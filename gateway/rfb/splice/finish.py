@@ -16,6 +16,9 @@ from gateway.rfb.standing import Standing
 
 _ZEROS = bytes(64 * 1024)
 
+PADDING_MAX = 32 * 1024 * 1024
+"""A picture of 3840 by 2160 in Raw. A header can announce 17 GB: nobody sends so many zeros in one go."""
+
 
 def finish(stream: ServerStream, *, abrupt: bool = False) -> list[bytes]:
     """What the browser must get at once, so that it stands between two messages; from then on the session is away.
@@ -32,16 +35,20 @@ def finish(stream: ServerStream, *, abrupt: bool = False) -> list[bytes]:
     standing = stream.standing
     if not standing.repairable:
         raise UpstreamChanged("lost inside a rectangle or message that was too large to hold")
+    rectangle = _rectangle(memory, standing)
     held = stream.discard()
     if held:
         memory.seam.report.note(Note.UNFINISHED, held)
-    completed = [*parked, *_rectangle(memory, standing), *_update(memory, standing), *_fences(memory)]
+    completed = [*parked, *rectangle, *_update(memory, standing), *_fences(memory)]
     _leave(memory, abrupt=abrupt)
     return completed
 
 
 def _rectangle(memory: Memory, standing: Standing) -> list[bytes]:
     """The rest of a Raw or Hextile rectangle that was begun: black, until the refresh."""
+    pixel_and_mask = 1 + standing.pixel  # a tile's, if it has a background and nothing else
+    if standing.raw_left > PADDING_MAX or standing.tiles_left * pixel_and_mask > PADDING_MAX:
+        raise UpstreamChanged("lost inside a rectangle that is larger than any screen")
     if standing.raw_left:
         blocks, rest = divmod(standing.raw_left, len(_ZEROS))
         padding = [_ZEROS] * blocks + [_ZEROS[:rest]] * bool(rest)

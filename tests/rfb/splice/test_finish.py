@@ -194,3 +194,16 @@ def test_encodings_are_those_that_the_client_has_now() -> None:
     server = stream()
     ClientStream(server.memory).receive(set_encodings([RAW]), [])
     assert lose(server, update(count=2)) == 2 * EMPTY
+
+
+@pytest.mark.parametrize("encoding", [RAW, HEXTILE])
+def test_a_rectangle_larger_than_any_screen_is_not_filled_up(encoding: int) -> None:
+    """A header of twelve bytes must not cost 17 GB of zeros, nor 84 MB of tiles."""
+    begin = update(rectangle(encoding, b"\0", width=65535, height=65535))
+    with pytest.raises(UpstreamChanged):
+        lose(stream(), begin)
+
+
+def test_a_screen_of_4k_is_filled_up() -> None:
+    begin = update(rectangle(RAW, b"\0", width=3840, height=2160))
+    assert len(lose(stream(), begin)) == 3840 * 2160 * 4 - 1

@@ -51,12 +51,13 @@ async def qemu(
     port: int | None = None,
     websocket_port: int | None = None,
     exclusive: bool = False,
+    power: bool = False,
 ) -> AsyncIterator[Qemu]:
     """Run a guest that draws; entered when the first rectangles are painted.
 
     `tablet` gives it an absolute pointer, `audio` a sound backend, `lossy` lets Tight use JPEG. The ports may be
     given to start a new QEMU in the place of one that ended. `exclusive` refuses shared connections beside an
-    exclusive one (QEMU's default).
+    exclusive one (QEMU's default). `power` offers xvp, and ends QEMU when the guest is reset.
     """
     tcp = Address(port or free_port(), password=password)
     websocket = Address(websocket_port or free_port(), "ws", "/", password)
@@ -65,12 +66,14 @@ async def qemu(
         (work / "disk.img").write_bytes(BOOT_SECTOR)
         control = work / "qmp"  # a short path: those of sockets are limited to 107 bytes
         trace = logs / f"qemu-{tcp.port}-input.log"
-        options = (",password=on" * (password is not None), ",lossy=on" * lossy, ",audiodev=quiet" * audio)
+        options = [",password=on" * (password is not None), ",lossy=on" * lossy, ",audiodev=quiet" * audio]
+        options += [",power-control=on" * power]
         share = ",share=allow-exclusive" if exclusive else ",share=force-shared"
         display = f"{LOOPBACK}:{tcp.port - _FIRST_DISPLAY},websocket={websocket.port}{''.join(options)}{share}"
         argv = [program("qemu"), "-machine", "pc", "-accel", "tcg", "-m", "16", "-nodefaults", "-vga", "std"]
         argv += ["-drive", f"file={work}/disk.img,format=raw,if=ide", "-vnc", display]
         argv += ["-qmp", f"unix:{control},server=on,wait=off", "-trace", "input_event_*", "-D", str(trace)]
+        argv += ["-no-reboot"] * power
         argv += ["-usb", "-device", "usb-tablet"] * tablet + ["-audiodev", "none,id=quiet"] * audio
         ready = partial(_serves, control, tcp.port)
         async with running(f"qemu-{tcp.port}", argv, logs=logs, ready=ready) as process:

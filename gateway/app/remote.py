@@ -1,0 +1,88 @@
+"""The admin API of a running gateway, as the command line uses it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import aiohttp
+
+from gateway.config.block import read_secret_file
+from gateway.errors import ConfigurationError, GatewayError, Side
+
+URL, KEY, KEY_FILE = "VNC_GATEWAY_ADMIN_URL", "VNC_GATEWAY_ADMIN_KEY", "VNC_GATEWAY_ADMIN_KEY_FILE"
+
+TIMEOUT = 15.0
+"""Seconds for an answer, which needs neither a cloud nor a console."""
+
+
+class ApiFailed(GatewayError):
+    """The API was not reached, or refused."""
+
+    side = Side.OPERATOR
+
+
+class AdminApi:
+    """Where the API is and the key for it, from the variables of `environ`. Raises ConfigurationError."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._base = environ.get(URL, "http://127.0.0.1:9090").rstrip("/")
+        self._key = _key(environ)
+
+    async def mint(self, console: str, *, user: str, ttl: float | None, view_only: bool) -> str:
+        """A link that opens `console` once."""
+        order: dict[str, object] = {"console": console, "user": user}
+        if ttl is not None:
+            order["ttl"] = ttl
+        if view_only:
+            order["rights"] = {"control": False}
+        minted = await self._ask("POST", "/tickets", order)
+        return str(minted["url"])
+
+    async def sessions(self) -> list[dict[str, Any]]:
+        """The open sessions."""
+        sessions: list[dict[str, Any]] = (await self._ask("GET", "/sessions"))["sessions"]
+        return sessions
+
+    async def session(self, id_: str) -> dict[str, Any]:
+        """One of them."""
+        return await self._ask("GET", f"/sessions/{quote(id_, safe='')}")
+
+    async def end(self, id_: str) -> None:
+        """End it: its browser is told so and can't return."""
+        await self._ask("DELETE", f"/sessions/{quote(id_, safe='')}")
+
+    async def _ask(self, method: str, path: str, body: object = None) -> dict[str, Any]:
+        headers = {"Authorization": f"Bearer {self._key}"}
+        timeout = aiohttp.ClientTimeout(total=TIMEOUT)
+        try:
+            async with (
+                aiohttp.ClientSession(headers=headers, timeout=timeout) as http,
+                http.request(method, f"{self._base}/api/v1{path}", json=body, allow_redirects=False) as answer,
+            ):
+                return await _body(answer)
+        except aiohttp.InvalidURL as error:
+            raise ConfigurationError(f"{URL}: is not a URL") from error
+        except (aiohttp.ClientError, OSError, ValueError) as error:  # a timeout is an OSError
+            raise ApiFailed(f"{self._base} does not answer as the admin API: {str(error) or 'no answer'}") from error
+
+
+async def _body(answer: aiohttp.ClientResponse) -> dict[str, Any]:
+    if answer.status == 204:
+        return {}
+    body = await answer.json(content_type=None)
+    if not isinstance(body, dict):
+        raise ValueError("no JSON object")  # noqa: TRY004 - an answer's, as what json raises
+    if not answer.ok:
+        raise ApiFailed(f"{answer.status}: {body.get('detail') or body.get('title') or body.get('name')}")
+    return body
+
+
+def _key(environ: Mapping[str, str]) -> str:
+    key, path = environ.get(KEY, ""), environ.get(KEY_FILE, "")
+    if bool(key) == bool(path):
+        raise ConfigurationError(f"set {KEY} or {KEY_FILE}, and not both: the key of the admin API")
+    try:
+        return key or read_secret_file(Path(path), KEY_FILE)
+    except ValueError as error:
+        raise ConfigurationError(f"{KEY_FILE}: {error}") from error
