@@ -1,16 +1,17 @@
-"""How things end: one tree of errors, each with the side it came from and the ending it leads to.
+"""What goes wrong: one tree of errors, each with the side it came from and the ending it leads to.
 
-Owns the public names of endings (close reasons, problem documents, metric labels, logs and audit use
-the same ones) and the question "may it be tried again?". Leaves to the raiser what is told to the log:
-the message of an exception is for operators and never reaches a browser.
+Owns the question "may it be tried again?". Leaves to the raiser what is told to the log: the message of an exception is
+for operators and never reaches a browser.
 """
 
 import errno
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 from typing import ClassVar
+
+from gateway import endings
+from gateway.endings import Ending
 
 
 class Side(StrEnum):
@@ -23,45 +24,6 @@ class Side(StrEnum):
     OPERATOR = "operator"
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """A named way for a session to end.
-
-    `code` is the WebSocket close code (RFC 6455 §7.4), None where no Close frame can be sent.
-    `name` is the close reason; it keeps its meaning within a major version.
-    """
-
-    code: int | None
-    name: str
-
-
-CLOSED = Ending(1000, "closed")
-GOING_AWAY = Ending(1001, "going_away")
-PROTOCOL_ERROR = Ending(1002, "protocol_error")
-NOT_BINARY = Ending(1003, "not_binary")
-TOO_BIG = Ending(1009, "too_big")
-INTERNAL_ERROR = Ending(1011, "internal_error")
-UNAUTHENTICATED = Ending(4401, "unauthenticated")
-NO_SUCH_INSTANCE = Ending(4404, "no_such_instance")
-IDLE = Ending(4408, "idle")
-TAKEN_OVER = Ending(4409, "taken_over")
-ENDED_BY_ADMIN = Ending(4410, "ended_by_admin")
-DURATION = Ending(4411, "duration")
-IN_USE = Ending(4419, "in_use")
-INSTANCE_NOT_RUNNING = Ending(4423, "instance_not_running")
-CONTENDED = Ending(4424, "contended")
-RATE_LIMITED = Ending(4429, "rate_limited")
-UPSTREAM_LOST = Ending(4502, "upstream_lost")
-CLOUD_REFUSED = Ending(4503, "cloud_refused")
-UPSTREAM_CHANGED = Ending(4504, "upstream_changed")
-UPSTREAM_AUTH = Ending(4505, "upstream_auth")
-NOT_UNDERSTOOD = Ending(4506, "not_understood")
-BROWSER_LOST = Ending(None, "browser_lost")
-
-ENDINGS: tuple[Ending, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Ending))
-"""All of the above, in that order."""
-
-
 class GatewayError(Exception):
     """Root of everything the gateway raises on purpose.
 
@@ -72,7 +34,7 @@ class GatewayError(Exception):
     """
 
     side: ClassVar[Side] = Side.GATEWAY
-    ending: ClassVar[Ending] = INTERNAL_ERROR
+    ending: ClassVar[Ending] = endings.INTERNAL_ERROR
     retryable: ClassVar[bool] = False
     once: ClassVar[bool] = False
     retry_after: float | None = None
@@ -116,7 +78,7 @@ class BrowserError(GatewayError):
     """The browser broke a protocol or went away."""
 
     side = Side.BROWSER
-    ending = PROTOCOL_ERROR
+    ending = endings.PROTOCOL_ERROR
 
 
 class ProtocolViolation(BrowserError):
@@ -126,25 +88,25 @@ class ProtocolViolation(BrowserError):
 class NotBinary(BrowserError):
     """A text message where RFB, which is binary, is due."""
 
-    ending = NOT_BINARY
+    ending = endings.NOT_BINARY
 
 
 class TooBig(BrowserError):
     """A frame or message above our limit."""
 
-    ending = TOO_BIG
+    ending = endings.TOO_BIG
 
 
 class BrowserLost(BrowserError):
     """Connection reset, no pong within the timeout, or nothing read for too long."""
 
-    ending = BROWSER_LOST
+    ending = endings.BROWSER_LOST
 
 
 class SessionClosed(BrowserError):
     """The user or the page ended it with a Close frame."""
 
-    ending = CLOSED
+    ending = endings.CLOSED
 
 
 # What the gateway itself ends.
@@ -153,28 +115,28 @@ class SessionClosed(BrowserError):
 class GoingAway(GatewayError):
     """The process drains."""
 
-    ending = GOING_AWAY
+    ending = endings.GOING_AWAY
 
 
 class HumanIdle(GatewayError):
     """No key or pointer from a human for as long as is allowed."""
 
     side = Side.BROWSER
-    ending = IDLE
+    ending = endings.IDLE
 
 
 class DurationOver(GatewayError):
     """The session has lasted as long as it may."""
 
     side = Side.OPERATOR
-    ending = DURATION
+    ending = endings.DURATION
 
 
 class Replaced(GatewayError):
     """The same grant came back on another connection."""
 
     side = Side.BROWSER
-    ending = CLOSED
+    ending = endings.CLOSED
 
 
 class SomebodyElse(GatewayError):
@@ -190,27 +152,27 @@ class SomebodyElse(GatewayError):
 class TakenOver(SomebodyElse):
     """Another grant took the console."""
 
-    ending = TAKEN_OVER
+    ending = endings.TAKEN_OVER
 
 
 class InUse(SomebodyElse):
     """Another grant has the console and keeps it."""
 
-    ending = IN_USE
+    ending = endings.IN_USE
 
 
 class EndedByAdmin(GatewayError):
     """The holder of an API key ended the session."""
 
     side = Side.OPERATOR
-    ending = ENDED_BY_ADMIN
+    ending = endings.ENDED_BY_ADMIN
 
 
 class GrantEnded(GatewayError):
     """The grant, or what it was given for, has ended during the session."""
 
     side = Side.OPERATOR
-    ending = UNAUTHENTICATED
+    ending = endings.UNAUTHENTICATED
 
 
 # What the cloud's API answered (clouds.md, error mapping).
@@ -224,7 +186,7 @@ class CloudError(GatewayError):
     """
 
     side = Side.CLOUD
-    ending = UPSTREAM_LOST
+    ending = endings.UPSTREAM_LOST
     code: str = ""
     request_id: str = ""
 
@@ -232,26 +194,26 @@ class CloudError(GatewayError):
 class NoSuchInstance(CloudError):
     """The cloud does not know the instance."""
 
-    ending = NO_SUCH_INSTANCE
+    ending = endings.NO_SUCH_INSTANCE
 
 
 class InstanceNotRunning(CloudError):
     """The instance is stopped: final on the first open, retryable while reconnecting."""
 
-    ending = INSTANCE_NOT_RUNNING
+    ending = endings.INSTANCE_NOT_RUNNING
 
 
 class InstanceNotReady(CloudError):
     """The instance is not ready yet."""
 
-    ending = INSTANCE_NOT_RUNNING
+    ending = endings.INSTANCE_NOT_RUNNING
     retryable = True
 
 
 class RateLimited(CloudError):
     """The cloud throttles, or our own budget for the instance is spent."""
 
-    ending = RATE_LIMITED
+    ending = endings.RATE_LIMITED
     retryable = True
 
     def __init__(self, message: str, retry_after: float | None = None) -> None:
@@ -277,7 +239,7 @@ class BadAddress(CloudError):
 class CloudRefused(CloudError):
     """The cloud refuses our credentials or rights: the operator's business."""
 
-    ending = CLOUD_REFUSED
+    ending = endings.CLOUD_REFUSED
 
 
 class KeyRejected(CloudRefused):
@@ -293,7 +255,7 @@ class UpstreamError(GatewayError):
     """The VNC server, or the way to it."""
 
     side = Side.UPSTREAM
-    ending = UPSTREAM_LOST
+    ending = endings.UPSTREAM_LOST
     retryable = True
 
 
@@ -312,26 +274,26 @@ class UpstreamLost(UpstreamError):
 class Contended(UpstreamError):
     """Somebody outside keeps taking the instance, where only one session is allowed."""
 
-    ending = CONTENDED
+    ending = endings.CONTENDED
     retryable = False
 
 
 class UpstreamAuth(UpstreamError):
     """Wrong VNC password, or only security types that we do not speak."""
 
-    ending = UPSTREAM_AUTH
+    ending = endings.UPSTREAM_AUTH
     retryable = False
 
 
 class UpstreamChanged(UpstreamError):
     """Cannot be carried on transparently for this client."""
 
-    ending = UPSTREAM_CHANGED
+    ending = endings.UPSTREAM_CHANGED
     retryable = False
 
 
 class NotUnderstood(UpstreamError):
     """Not RFB, or framing lost."""
 
-    ending = NOT_UNDERSTOOD
+    ending = endings.NOT_UNDERSTOOD
     retryable = False

@@ -4,8 +4,8 @@ import asyncio
 import json
 from collections.abc import Callable, Sequence
 
-from gateway import errors
-from gateway.errors import BrowserLost, Ending, GatewayError, SessionClosed
+from gateway.endings import BROWSER_LOST, Ending
+from gateway.errors import BrowserLost, GatewayError, SessionClosed
 from gateway.relay import sockets
 from gateway.relay.buffer import LITTLE, ReceiveBuffer
 from gateway.relay.leg import MAX_PONG_BACKLOG, Leg, Span
@@ -95,7 +95,7 @@ class BrowserLeg(Leg):
             return
         self._closing = True
         self._on_end = lambda _: None
-        if ending.code is None or ending is errors.BROWSER_LOST:
+        if ending.code is None or ending is BROWSER_LOST:
             self.abort()
             return
         self.write(frames.control(Opcode.CLOSE, frames.close_payload(ending.code, ending.name)))

@@ -10,7 +10,7 @@ from typing import Literal
 
 import structlog
 
-from gateway import errors
+from gateway import endings
 from gateway.access.grants import Grant
 from gateway.errors import AuditUnwritable, GatewayError, ProtocolViolation, UpstreamLost, internal
 from gateway.providers.provider import Provider
@@ -201,7 +201,7 @@ class Session:
             self._browser.notice(ended=error.ending.name, **error.told)
         self._browser.close(error.ending)
         self._shared.metrics.ended(error.ending)
-        if error.ending is errors.INTERNAL_ERROR and not isinstance(error, AuditUnwritable):
+        if error.ending is endings.INTERNAL_ERROR and not isinstance(error, AuditUnwritable):
             self._log.error("session.bug", exc_info=error.__cause__ or error)
         lasted = round(time.time() - self.started_at, 3)
         self._acts.ended(error, lasted)

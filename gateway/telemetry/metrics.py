@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from prometheus_client.exposition import choose_encoder
 
 from gateway import __version__
-from gateway.errors import ENDINGS, Ending
+from gateway.endings import ENDINGS, Ending
 
 MAX_VALUES = 100  # distinct values of a label that comes from outside; then "other", as a label costs memory for ever
 MAX_VALUE = 64  # characters; the longest code of either cloud has about 40

@@ -10,7 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 from support import cloud_sdks
 
-from gateway import errors
+from gateway import endings
 from gateway.config.settings import Settings
 from gateway.errors import (
     BadAddress,
@@ -227,7 +227,7 @@ async def test_wrong_credentials_are_asked_about_once_and_lock_no_key(
     with capture_logs() as logs:
         results = await asyncio.gather(*[locate(asked, RUNNING[kind]) for _ in range(20)], return_exceptions=True)
     assert {type(result) for result in results} == {KeyRejected}
-    assert all(isinstance(result, CloudError) and result.ending is errors.CLOUD_REFUSED for result in results)
+    assert all(isinstance(result, CloudError) and result.ending is endings.CLOUD_REFUSED for result in results)
     assert cloud.calls == 1
     assert [line["event"] for line in logs] == ["credentials.rejected"]
     assert key.access not in str(logs)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from multidict import CIMultiDict
 
-from gateway import errors
+from gateway import endings
 from gateway.errors import (
     BadAddress,
     CloudError,
@@ -221,7 +221,7 @@ def test_a_refusal_tells_of_a_clock_that_is_off() -> None:
 
 def test_every_row_has_an_ending_that_the_product_knows() -> None:
     for rule in refusals.ALIBABA + refusals.HUAWEI + refusals.BROKER:
-        assert rule.error.ending in errors.ENDINGS
+        assert rule.error.ending in endings.ENDINGS
 
 
 def test_every_row_can_be_reached() -> None:

@@ -4,7 +4,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
-from gateway import errors
+from gateway import endings
 from gateway.telemetry.metrics import MAX_VALUES, Metrics
 
 
@@ -18,12 +18,12 @@ def _value(metrics: Metrics, name: str, **labels: str) -> float | None:
 
 
 def test_every_ending_exists_at_zero(metrics: Metrics):
-    for ending in errors.ENDINGS:
+    for ending in endings.ENDINGS:
         assert _value(metrics, "endings_total", reason=ending.name) == 0
 
 
 def test_an_ending_is_counted_by_its_name(metrics: Metrics):
-    metrics.ended(errors.UPSTREAM_LOST)
+    metrics.ended(endings.UPSTREAM_LOST)
     assert _value(metrics, "endings_total", reason="upstream_lost") == 1
 
 

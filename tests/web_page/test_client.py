@@ -3,7 +3,7 @@
 import pytest
 from support.gateway_stub import End, Refuse
 
-from gateway.errors import ENDINGS
+from gateway.endings import ENDINGS
 from gateway.web import problems
 
 IMPORT = "const client = await import('/static/client.js');"

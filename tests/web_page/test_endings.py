@@ -5,7 +5,7 @@ from support.gateway_stub import End, Refuse
 from support.page import state, title, until_ended
 from support.programs import eventually
 
-from gateway.errors import ENDINGS
+from gateway.endings import ENDINGS
 
 FINAL = {
     "closed", "protocol_error", "not_binary", "too_big", "unauthenticated", "no_such_instance", "ended_by_admin",
