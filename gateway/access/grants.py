@@ -78,7 +78,7 @@ class Seal:
         return self._box.encrypt(grant.to_json().encode()).decode()
 
     def open(self, token: str) -> Grant | None:
-        """The grant in `token`; None if it was not sealed by us."""
+        """The grant in `token`; None if it was not sealed by us, or by a version with other fields."""
         if len(token) > MAX_TOKEN:
             return None
         try:
@@ -86,7 +86,7 @@ class Seal:
             if urlsafe_b64encode(urlsafe_b64decode(sealed)) != sealed:
                 return None  # decoding skips what is not base64's own: a token has one spelling and no other
             return Grant.from_json(self._box.decrypt(sealed))
-        except (InvalidToken, UnicodeEncodeError, binascii.Error):
+        except (InvalidToken, UnicodeEncodeError, binascii.Error, TypeError, KeyError):
             return None
 
 

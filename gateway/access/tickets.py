@@ -58,8 +58,7 @@ class TicketMode:
 
     async def launch_of(self, id_: str) -> Launch | None:
         """What the ticket called `id_` is for; None if it is not good any more."""
-        stored = await self._state.ticket_of(id_)
-        return _launch(stored) if stored else None
+        return _launch(await self._state.ticket_of(id_))
 
     async def void(self, id_: str) -> bool:
         """Let the ticket called `id_` open nothing; False if it would not have anyway."""
@@ -71,9 +70,9 @@ class TicketMode:
         if not ticket:
             raise Denied("unauthenticated", "missing")
         stored = await self._state.take_ticket(ticket) if len(ticket) == TICKET_LENGTH else None
-        if stored is None:
-            raise Denied("unauthenticated", "unknown_or_used")
         launch = _launch(stored)
+        if launch is None:
+            raise Denied("unauthenticated", "unknown_or_used")
         if launch.console != console:
             raise Denied("unauthenticated", "wrong_console")
         if not comes_from(caller.source, launch.network):
@@ -88,6 +87,8 @@ class TicketMode:
         )
 
 
-def _launch(text: str) -> Launch:
-    fields: dict[str, Any] = json.loads(text)
+def _launch(text: str | None) -> Launch | None:
+    fields: dict[str, Any] = json.loads(text) if text else {}
+    if "grant_ttl" not in fields:  # nothing, or the ticket of a WebSocket
+        return None
     return Launch(**fields | {"rights": Rights(**fields["rights"])})

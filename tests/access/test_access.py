@@ -177,3 +177,13 @@ def test_tokens_of_silly_size_or_text_are_nothing():
     assert Seal().open("x" * 100_000) is None
     assert Seal().open("ünlesbar") is None
     assert Seal().open("") is None
+
+
+def test_a_token_of_a_version_with_other_fields_is_nothing(monkeypatch):
+    seal, grant = Seal(), Grant("s", "lab/vm1", "ana", 5)
+    for stored in ('{"session": "s"}', grant.to_json().replace('"user"', '"who"')):
+        with monkeypatch.context() as changed:
+            changed.setattr(Grant, "to_json", lambda _, stored=stored: stored)
+            token = seal.close(grant)
+        assert seal.open(token) is None
+    assert seal.open(seal.close(grant)) == grant

@@ -92,6 +92,13 @@ async def test_a_voided_ticket_opens_nothing():
     assert await house.refused(minted.ticket) == "unknown_or_used"
 
 
+async def test_a_websocket_ticket_is_none_that_can_be_voided():
+    house = House()
+    minted = await house.mode.mint(LAUNCH, 30)
+    opening = await house.access.grant("lab/vm1", caller(minted.ticket))
+    assert await house.mode.launch_of(memory.ticket_id(f"ws {opening.ticket}")) is None
+
+
 @pytest.mark.parametrize("bearer", [None, "", "x", "x" * 8192, "ünlesbar"])
 async def test_without_a_ticket_nobody_is_known(bearer):
     house = House()
