@@ -33,7 +33,8 @@ ABORT_ANYWAY_AFTER = 30.0
 class Leg:
     """One connection of a session, as uvloop wants a BufferedProtocol to be.
 
-    It is none by its base: what is compiled can't have one that is not.
+    It is none by its base: what is compiled can't have one that is not. asyncio's own loop asks for the base, and
+    copies (`data_received`).
 
     Whoever asked by `report_end` is told once, with the reason, when the leg is of no more use.
     `peer` is paused while this leg cannot write, and resumed when it can.
@@ -92,6 +93,16 @@ class Leg:
     def buffer_updated(self, nbytes: int) -> None:
         """Hand on what was read; the view is only good until this returns."""
         self.take_read(nbytes)
+
+    def data_received(self, data: bytes) -> None:
+        """Take a read of a loop that does not read into our buffer."""
+        rest = memoryview(data)
+        while rest:
+            lent = self.get_buffer(len(rest))
+            size = min(len(lent), len(rest))
+            lent[:size] = rest[:size]
+            self.buffer_updated(size)
+            rest = rest[size:]
 
     def take_read(self, nbytes: int) -> None:
         """Decrypt, if need be, and hand on `nbytes` of the buffer. Nothing is raised."""

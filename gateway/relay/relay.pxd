@@ -10,7 +10,7 @@ cdef class Relay:
     cdef public UpstreamLeg upstream
     cdef public object memory, server_stream, client_stream
     cdef object _budget, _policy, _refreshing, _lost
-    cdef long long _payload_before
+    cdef long long _payload_before, _unread
 
     cpdef object send_upstream(self, object messages)
 
