@@ -17,6 +17,7 @@ from types import ModuleType
 MODULES = (
     "gateway.relay.browser_leg",
     "gateway.relay.leg",
+    "gateway.relay.liveness",
     "gateway.relay.relay",
     "gateway.relay.tls",
     "gateway.relay.upstream_leg",
@@ -29,6 +30,9 @@ MODULES = (
     "gateway.rfb.server_stream",
     "gateway.rfb.updates",
     "gateway.rfb.zlib_streams",
+    "gateway.sessions.keepalive",
+    "gateway.sessions.time_limits",
+    "gateway.sessions.watch",
     "gateway.websocket.frames",
     "gateway.websocket.runs",
     "gateway.websocket.scanner",

@@ -19,7 +19,7 @@ from support.server_messages import MESSAGES
 from gateway.compiled import loader
 from gateway.errors import GatewayError
 
-_HOT = ("gateway.relay", "gateway.rfb", "gateway.websocket")
+_HOT = ("gateway.relay", "gateway.rfb", "gateway.sessions", "gateway.websocket")
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def imported() -> dict[str, ModuleType]:
 
 
 def every_module() -> Build:
-    for name in ("gateway.relay.relay", "gateway.rfb.server_stream", "gateway.rfb.client_stream"):
+    for name in ("gateway.sessions.watch", "gateway.rfb.server_stream", "gateway.rfb.client_stream"):
         importlib.import_module(name)
     return Build(imported())
 

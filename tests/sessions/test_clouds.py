@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from support.inprocess import Site, ending, rfb_handshake, site
 from support.programs import free_port
 
-from gateway.errors import (
+from gateway.endings import (
     CLOUD_REFUSED,
     INSTANCE_NOT_RUNNING,
     NO_SUCH_INSTANCE,

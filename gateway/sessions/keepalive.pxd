@@ -1,0 +1,1 @@
+# Compiled as it is: see watch.pxd in sessions.
