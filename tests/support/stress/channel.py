@@ -102,18 +102,25 @@ class WebSocketChannel(Channel):
         protocol.send_request(protocol.connect())
         await self._flush()
         while protocol.state is CONNECTING:
-            protocol.receive_data(await self._reader.read(1000))
+            protocol.receive_data(await self._some())
             if protocol.handshake_exc is not None:
                 raise protocol.handshake_exc
 
     async def answer(self, protocol: ServerProtocol) -> None:
         """Open as the server."""
         while not (events := protocol.events_received()):
-            protocol.receive_data(await self._reader.read(1000))
+            protocol.receive_data(await self._some())
         (request,) = events
         assert isinstance(request, Request)
         protocol.send_response(protocol.accept(request))
         await self._flush()
+
+    async def _some(self) -> bytes:
+        """Read what is there. Raises ConnectionError at the end."""
+        data = await self._reader.read(1000)
+        if not data:
+            raise ConnectionError("the stream ended before the WebSocket was open")
+        return data
 
     async def send(self, data: bytes) -> None:
         """Send `data` as messages of random frames, pings among them."""
