@@ -10,14 +10,20 @@ NONE = "-"
 STATES = {"aim": "reaches its aim", "good": "good", "missed": "**missed**", "not measured": "not measured"}
 
 
-def targets(rows: Mapping[str, Any]) -> str:
-    """A line for each target: what was measured, and whether it is what it must be."""
+def targets(rows: Mapping[str, Any], unmeasured: Mapping[str, str]) -> str:
+    """A line for each target: what was measured, and whether it is what it must be.
+
+    `unmeasured`: titles, by name, of the rows that there are no figures of.
+    """
     lines = []
     for name, row in rows.items():
         work = (f"{name}: {row['title']}", _cost(row, "gateway"), _cost(row, "nginx-256k"))
         for number, verdict in enumerate(row["verdicts"]):
             said = (verdict["what"], verdict["limit"], verdict["measured"], STATES[verdict["state"]])
             lines.append((*(("", "", "") if number else work), *said))
+    lines += [
+        (f"{name}: {title}", NONE, NONE, "", "", "", STATES["not measured"]) for name, title in unmeasured.items()
+    ]
     return _table(("work", "gateway", "nginx-256k", "figure", "must be", "measured", ""), lines)
 
 

@@ -13,6 +13,7 @@ import typer
 
 from benchmarks import markdown
 from benchmarks.plots import plots
+from benchmarks.rows import ROWS
 from benchmarks.sizing import nodes
 
 ROOT = Path(__file__).parents[1]
@@ -30,8 +31,10 @@ Results = Mapping[str, Any]
 
 
 def targets(results: Results) -> str:
-    """The table of what must be reached."""
-    return markdown.targets(results["rows"])
+    """The table of what must be reached; rows without figures are named, too."""
+    return markdown.targets(
+        results["rows"], {name: row.title for name, row in ROWS.items() if name not in results["rows"]}
+    )
 
 
 def costs(results: Results) -> str:

@@ -69,6 +69,11 @@ def test_a_miss_is_marked_in_the_table() -> None:
     assert "**missed**" in table
 
 
+def test_rows_without_figures_are_named_and_not_left_out() -> None:
+    (line,) = [line for line in report.targets(results()).splitlines() if line.startswith("| long: ")]
+    assert line.endswith("| not measured |")
+
+
 def test_a_relay_that_failed_is_named_with_its_reason() -> None:
     broken = row("tight-1k", 2, failures={"haproxy": "load: session 0: byte 1 of 2 is 00, and 01 was sent"})
     assert "| tight-1k | haproxy | load: session 0: byte 1 of 2 is 00, and 01 was sent |" in report.costs(
