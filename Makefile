@@ -31,7 +31,7 @@ FRAMING := from gateway.compiled.loader import framing; print("vnc-gateway is in
 .PHONY: help demo test chaos soak-short fuzz bench bench-report bench-quick check audit
 
 help:
-	@sed -n '3,12s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
+	@sed -n '3,14s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
 
 demo: $(VENV)/.installed
 	@$(BIN)/vnc-gateway demo $(ARGS)
