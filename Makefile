@@ -25,7 +25,8 @@ TYPED := $(shell find gateway -name '*.pxd')
 PARTS := pyproject.toml hatch_build.py gateway/compiled/loader.py $(TYPED) $(TYPED:.pxd=.py) \
   $(shell find web -name node_modules -prune -o -type f -print)
 # What waits for real clocks while other tests load the machine is not told from what is late: make chaos has it.
-QUICK := --ignore tests/chaos/test_patience.py
+# Most tests wait for something: two files at a time take little more than half the time.
+QUICK := --ignore tests/chaos/test_patience.py --numprocesses 2 --dist loadfile
 FRAMING := from gateway.compiled.loader import framing; print("vnc-gateway is installed. Its framing is", framing() + ".")
 
 .PHONY: help demo test chaos soak-short fuzz bench bench-report bench-quick check audit

@@ -12,14 +12,13 @@ from support.components import install_command, missing, missing_is_failure
 from gateway.compiled.loader import framing
 
 ARTIFACTS = Path(__file__).parent / ".artifacts"
+MISSING = "missing"
 
-_absent = pytest.StashKey[Counter[str]]()
 _failed = pytest.StashKey[bool]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "needs(*components): real components that the test runs against")
-    config.stash[_absent] = Counter()
 
 
 def pytest_report_header() -> str:
@@ -36,12 +35,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     reason = f"{', '.join(absent)} missing: {install_command(absent)}"
     if missing_is_failure():
         pytest.fail(reason, pytrace=False)
-    item.config.stash[_absent].update(absent)
+    item.user_properties.extend((MISSING, name) for name in absent)  # reaches the summary from any process
     pytest.skip(reason)
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    absent = config.stash[_absent]
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    skipped = terminalreporter.stats.get("skipped", [])
+    absent = Counter(name for report in skipped for what, name in report.user_properties if what == MISSING)
     if not absent:
         return
     counts = ", ".join(f"{name} ({count} tests)" for name, count in sorted(absent.items()))

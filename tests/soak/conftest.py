@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
-from support.soak import FIGURES
 from support.soak_house import House, running_house
 
 
@@ -15,7 +14,11 @@ async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if FIGURES:
+    passed = terminalreporter.stats.get("passed", [])
+    figures = [
+        text for report in passed if report.when == "call" for what, text in report.user_properties if what == "soak"
+    ]
+    if figures:
         terminalreporter.section("soak")
-        for line in FIGURES:
+        for line in figures:
             terminalreporter.write_line(line)

@@ -4,7 +4,7 @@ import asyncio
 import time
 
 import pytest
-from support.soak import FIGURES, FLAT, SECONDS, open_files, threads
+from support.soak import FLAT, SECONDS, open_files, threads
 from support.soak_house import House
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120 + 6 * SECONDS)]
@@ -66,7 +66,7 @@ WAYS = (
 )
 
 
-async def test_sessions_that_come_and_go_leave_nothing(house: House):
+async def test_sessions_that_come_and_go_leave_nothing(house: House, record_property):
     """Ended in every way there is: by either side, by a fault, before and after the opening."""
     rounds = max(18, int(SECONDS * 8))
 
@@ -80,9 +80,10 @@ async def test_sessions_that_come_and_go_leave_nothing(house: House):
     started = time.monotonic()
     growth = await each_way(rounds) - before
     count, took = 4 * rounds * len(WAYS), time.monotonic() - started
-    FIGURES.append(
+    record_property(
+        "soak",
         f"{count} sessions come and gone, {count / took:.0f} a second: growth {growth:+.2f} MiB, "
-        f"files {files} -> {open_files(house.process)}, threads {running} -> {threads(house.process)}"
+        f"files {files} -> {open_files(house.process)}, threads {running} -> {threads(house.process)}",
     )
     assert open_files(house.process) <= files
     assert threads(house.process) <= running

@@ -12,7 +12,7 @@ from support.programs import eventually
 from support.raw_browser import RawBrowser
 from support.rfb_client import messages
 from support.rfb_client.wire import Encoding
-from support.soak import ASK, FIGURES, FLAT, SECONDS, settled, watched
+from support.soak import ASK, FLAT, SECONDS, settled, watched
 from support.soak_house import House
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120 + 6 * SECONDS)]
@@ -21,7 +21,7 @@ SCREEN = (800, 600)  # of the simulated machine
 PICTURE = 16 + SCREEN[0] * SCREEN[1] * 4  # bytes of an update of one Raw rectangle
 
 
-async def test_many_idle_sessions_cost_little_and_nothing_more_as_time_passes(house: House):
+async def test_many_idle_sessions_cost_little_and_nothing_more_as_time_passes(house: House, record_property):
     """Each after one picture, kept alive by pings of both sides and by keepalive messages."""
     count = 200
     async with contextlib.AsyncExitStack() as stack:
@@ -43,15 +43,16 @@ async def test_many_idle_sessions_cost_little_and_nothing_more_as_time_passes(ho
         assert await house.sessions() == count + 1
         for task in waiting:
             task.cancel()
-    FIGURES.append(
+    record_property(
+        "soak",
         f"{count} idle sessions, {SECONDS:g} s: {each:.1f} KiB each, growth {trace.growth:+.2f} MiB, "
-        f"{100 * cpu:.1f} % of a core for pings and keepalive once a second"
+        f"{100 * cpu:.1f} % of a core for pings and keepalive once a second",
     )
     assert trace.growth < FLAT
     assert each < 64
 
 
-async def test_one_session_through_a_cloud_at_rest_and_at_full_speed(house: House):
+async def test_one_session_through_a_cloud_at_rest_and_at_full_speed(house: House, record_property):
     """At rest only a clock and a chart move; at full speed whole pictures go without a pause."""
     whole = messages.update_request(0, 0, *SCREEN, incremental=False)
     async with house.opened(f"ali/{house.cloud.instance}") as browser:
@@ -61,9 +62,10 @@ async def test_one_session_through_a_cloud_at_rest_and_at_full_speed(house: Hous
             await follow(browser, SECONDS)
         async with watched(house.process) as speed:
             pictures = await pour(browser, whole, SECONDS)
-    FIGURES.append(
+    record_property(
+        "soak",
         f"one session, {SECONDS:g} s at rest: growth {rest.growth:+.2f} MiB; {SECONDS:g} s at full speed "
-        f"({pictures * PICTURE / SECONDS / 1e6:.0f} MB/s): growth {speed.growth:+.2f} MiB, peak {speed.peak:.1f} MiB"
+        f"({pictures * PICTURE / SECONDS / 1e6:.0f} MB/s): growth {speed.growth:+.2f} MiB, peak {speed.peak:.1f} MiB",
     )
     assert pictures > 5
     assert rest.growth < FLAT
@@ -93,7 +95,7 @@ async def pour(browser: RawBrowser, whole: bytes, seconds: float) -> int:
     return pictures
 
 
-async def test_browsers_that_never_read_hold_no_more_than_one_buffer_each(house: House):
+async def test_browsers_that_never_read_hold_no_more_than_one_buffer_each(house: House, record_property):
     """The servers push all the time: what is in the gateway is bounded, and the rest stays with them."""
     count, empty = 50, await house.empty()
     async with contextlib.AsyncExitStack() as stack:
@@ -107,15 +109,16 @@ async def test_browsers_that_never_read_hold_no_more_than_one_buffer_each(house:
         taken = house.pusher.sent - before
         each = house.each(count, empty)
         assert await house.sessions() == count
-    FIGURES.append(
-        f"{count} browsers that never read, {2 * SECONDS:g} s: {each:.0f} KiB each, growth {trace.growth:+.2f} MiB"
+    record_property(
+        "soak",
+        f"{count} browsers that never read, {2 * SECONDS:g} s: {each:.0f} KiB each, growth {trace.growth:+.2f} MiB",
     )
     assert taken == 0, "the servers are slowed down"
     assert each < 256 + 64, "one receive buffer, and what a session costs"
     assert trace.growth < FLAT
 
 
-async def test_servers_that_never_read_slow_their_browsers(house: House):
+async def test_servers_that_never_read_slow_their_browsers(house: House, record_property):
     """The other direction: a flood of pointer events that nobody takes is not queued in the gateway."""
     count, empty, sent = 20, await house.empty(), 0
     flood = messages.pointer(1, 1) * 4000
@@ -144,8 +147,8 @@ async def test_servers_that_never_read_slow_their_browsers(house: House):
         for task in pushing:
             task.cancel()
         house.deaf.released.set()
-    FIGURES.append(
-        f"{count} servers that never read, {SECONDS:g} s: {each:.0f} KiB each, growth {trace.growth:+.2f} MiB"
+    record_property(
+        "soak", f"{count} servers that never read, {SECONDS:g} s: {each:.0f} KiB each, growth {trace.growth:+.2f} MiB"
     )
     assert each < 256 + 64
     assert trace.growth < FLAT

@@ -24,17 +24,29 @@ def test_plain():
 """
 
 
-def run_pytest(tmp_path: Path, **env: str) -> subprocess.CompletedProcess[str]:
+def run_pytest(tmp_path: Path, *options: str, **env: str) -> subprocess.CompletedProcess[str]:
     """Run CASE under our conftest with nothing on PATH."""
     shutil.copy(TESTS / "conftest.py", tmp_path / "conftest.py")
     (tmp_path / "test_case.py").write_text(CASE)
-    argv = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--rootdir", str(tmp_path), "-q", "test_case.py"]
+    argv = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "no:cacheprovider",
+        "--rootdir",
+        str(tmp_path),
+        "-q",
+        "test_case.py",
+        *options,
+    ]
     environment = {"PATH": "", "PYTHONPATH": str(TESTS), **env}
     return subprocess.run(argv, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False)
 
 
-def test_missing_components_skip_by_name_and_are_counted(tmp_path: Path) -> None:
-    result = run_pytest(tmp_path)
+@pytest.mark.parametrize("processes", ["0", "2"])
+def test_missing_components_skip_by_name_and_are_counted(tmp_path: Path, processes: str) -> None:
+    result = run_pytest(tmp_path, "-n", processes)
     assert result.returncode == 0, result.stdout
     assert "1 passed, 2 skipped" in result.stdout
     assert "skipped for want of: qemu (2 tests), xterm (1 tests)" in result.stdout
