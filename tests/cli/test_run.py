@@ -70,12 +70,14 @@ def test_a_failure_is_one_line_and_an_exit_code(end, error: BaseException, code:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_cleanly(end, number: signal.Signals):
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a run in a shell's background has begun without
     closed = []
 
     async def serve(settings) -> None:
         asyncio.get_running_loop().call_later(0.05, os.kill, os.getpid(), number)
         try:
             await asyncio.sleep(30)
+            pytest.fail("the signal was not heard")
         finally:
             await asyncio.sleep(0)
             closed.append(True)
