@@ -101,6 +101,8 @@ class Session:
                 return _first(known)
             if failed.subgroup(lambda error: not isinstance(error, Exception)) is not None:
                 raise
+        # For the lines of others on its way, such as the provider's; this is a task of its own.
+        structlog.contextvars.bind_contextvars(session=self.grant.session, console=self.grant.console)
             return internal(failed)
         raise AssertionError("the phases only end by raising")
 
