@@ -16,13 +16,13 @@ from gateway.config.access import seal_keys_in
 from gateway.config.identities import Jwt, keys_in
 from gateway.errors import ConfigurationError
 from gateway.providers.api import Caller, open_session
-from gateway.state.memory import MemoryState
+from gateway.state.state import State
 from gateway.telemetry.audit import Audit
 
 
 @asynccontextmanager
 async def letting_in(
-    settings: config.Access, state: MemoryState, audit: Audit
+    settings: config.Access, state: State, audit: Audit
 ) -> AsyncIterator[tuple[Access, TicketMode | None]]:
     """Access, and what mints tickets where the mode knows any. Raises ConfigurationError."""
     tickets = TicketMode(state, time.time) if settings.mode == "ticket" else None

@@ -68,7 +68,7 @@ async def running(
         providers = await stack.enter_async_context(providing(settings))
         terms = {name: _terms(settings, name) for name in providers}
         state = MemoryState(time.monotonic)
-        leases = Leases(state.leases)
+        leases = Leases(state)
         shared = Shared(buffer or ReceiveBuffer(), metrics, HeldTotal(settings.limits.held_total), state, leases, audit)
         registry = Registry(settings.limits, terms.__getitem__, shared)
         access, tickets = await stack.enter_async_context(letting_in(settings.access, state, audit))

@@ -128,10 +128,10 @@ class Connector:
     async def _spend(self) -> None:
         """Take one dial from the instance's budget, which is kept below the cloud's own."""
         per_minute = self._terms.reconnect.per_minute
-        wait = await self._around.state.spend(self._budget, per_minute)
-        self._around.metrics.budget_left.observe(self._around.state.left(self._budget, per_minute))
-        if wait:
-            raise RateLimited(f"{per_minute} dials of the instance in a minute are spent", retry_after=wait)
+        spent = await self._around.state.spend(self._budget, per_minute)
+        self._around.metrics.budget_left.observe(spent.left)
+        if spent.wait:
+            raise RateLimited(f"{per_minute} dials of the instance in a minute are spent", retry_after=spent.wait)
 
     async def _locate(self) -> Target:
         metrics = self._around.metrics

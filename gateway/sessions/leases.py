@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from gateway.access.grants import Grant
 from gateway.errors import GatewayError, InUse, Replaced, TakenOver
-from gateway.state.leases import Holder, MemoryLeases
+from gateway.state.state import Holder, State
 
 End = Callable[[GatewayError], None]
 
@@ -19,7 +19,7 @@ End = Callable[[GatewayError], None]
 class Leases:
     """The consoles that sessions of this process hold, and how each of those is ended."""
 
-    _state: MemoryLeases
+    _state: State
     _here: dict[str, tuple[str, End]] = field(default_factory=dict)
 
     @asynccontextmanager
@@ -27,7 +27,7 @@ class Leases:
         """Hold the grant's console for the length of the block; `end` is called when it is taken away.
 
         `takes`: from somebody else, too, where the grant has the right. `returns`: nobody has asked for that, the
-        client comes back by itself. Raises InUse or TakenOver.
+        client comes back by itself. Raises InUse, TakenOver, StateAway.
         """
         wanted = Holder(grant.session, grant.user, time.time())
         may_take = takes and grant.rights.takeover

@@ -8,7 +8,7 @@ from gateway.relay.buffer import ReceiveBuffer
 from gateway.rfb.held import HeldTotal
 from gateway.sessions.idle_limits import IdleLimits
 from gateway.sessions.leases import Leases
-from gateway.state.memory import MemoryState
+from gateway.state.state import State
 from gateway.telemetry.audit import Audit
 from gateway.telemetry.metrics import Metrics
 
@@ -47,7 +47,7 @@ class Shared:
     buffer: ReceiveBuffer
     metrics: Metrics
     held_total: HeldTotal
-    state: MemoryState
+    state: State
     leases: Leases
     audit: Audit
     ponging: set[str] = field(default_factory=set)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from gateway.errors import AuditUnwritable
+from gateway.state.state import StateAway
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -45,6 +46,7 @@ HEADERS_TOO_LARGE = Refusal(431, "headers", "The request's header is too large."
 FULL = Refusal(503, "full", "The gateway holds as many sessions as it may.", _SOON)
 DRAINING = Refusal(503, "draining", "The gateway is going down; try again.", _SOON)
 AUDIT_AWAY = Refusal(503, "audit_away", "The gateway can't write down what it does; try again.", _SOON)
+STATE_AWAY = Refusal(503, "state_away", "The gateway can't ask what its replicas share; try again.", _SOON)
 INTERNAL = Refusal(500, "internal_error", "The gateway failed; its log has the details.")
 
 _BY_STATUS = {refusal.status: refusal for refusal in (MALFORMED, FORBIDDEN, NOT_FOUND, METHOD_NOT_ALLOWED, INTERNAL)}
@@ -81,6 +83,8 @@ async def as_problems(request: web.Request, handler: Handler) -> web.StreamRespo
         return document(refused.refusal, detail=refused.detail)
     except AuditUnwritable:
         return document(AUDIT_AWAY)
+    except StateAway:
+        return document(STATE_AWAY)
     except web.HTTPException as error:
         known = _BY_STATUS.get(error.status)
         return document(known or Refusal(error.status, "malformed", error.reason))

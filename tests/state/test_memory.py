@@ -2,6 +2,7 @@
 
 from gateway.state import memory
 from gateway.state.memory import MemoryState
+from gateway.state.state import Spent
 
 
 class Clock:
@@ -52,7 +53,7 @@ async def test_a_budget_holds_in_every_moving_minute():
     state = MemoryState(clock)
     granted: list[float] = []
     for _ in range(3000):
-        if await state.spend("b", 24) == 0:
+        if (await state.spend("b", 24)).wait == 0:
             granted.append(clock.now)
         clock.now += 0.1
     assert len(granted) == 5 * 24
@@ -63,13 +64,13 @@ async def test_a_budget_holds_in_every_moving_minute():
 async def test_a_spent_budget_says_how_long_to_wait():
     clock = Clock()
     state = MemoryState(clock)
-    assert await state.spend("b", 1) == 0
+    assert await state.spend("b", 2) == Spent(0, 1)
+    assert await state.spend("b", 2) == Spent(0, 0)
     clock.now += 20
-    assert state.left("b", 1) == 0
-    assert await state.spend("b", 1) == 40
+    assert await state.spend("b", 2) == Spent(40, 0)
     clock.now += 40
-    assert await state.spend("b", 1) == 0
-    assert await state.spend("other", 1) == 0
+    assert await state.spend("b", 2) == Spent(0, 1)
+    assert await state.spend("other", 1) == Spent(0, 0)
 
 
 async def test_budgets_that_nobody_uses_are_forgotten(monkeypatch):
