@@ -22,6 +22,7 @@ from gateway.sessions.acts import SessionActs
 from gateway.sessions.connect import Connector, Reached
 from gateway.sessions.fight import Fight
 from gateway.sessions.record import SpliceRecord
+from gateway.sessions.records import NOTHING, SessionRecord
 from gateway.sessions.terms import Shared, Terms
 from gateway.sessions.watch import Watch
 
@@ -77,8 +78,31 @@ class Session:
         if not self._end.done():
             self._end.set_result(error)
 
+    @property
+    def last_input_at(self) -> float | None:
+        """When a human last used key or pointer, in Unix seconds; None if nobody has yet."""
+        at = None if self.watch is None else self.watch.last_input_at
+        return None if at is None else time.time() - (_now() - at)
+
+    def record(self, replica: str) -> SessionRecord:
+        """The session as it is now, on the replica of that name."""
+        return SessionRecord(
+            self.grant,
+            self.source,
+            replica,
+            self.state,
+            self.started_at,
+            self.upstream,
+            self.splices,
+            passed=self.watch.passed() if self.watch is not None else NOTHING,
+            per_second=self.watch.per_second(_now()) if self.watch is not None else NOTHING,
+            last_input_at=self.last_input_at,
+        )
+
     async def run(self) -> None:
         """Live the session to its end. Nothing but cancellation is raised."""
+        # For the lines of others on its way, such as the provider's; this is a task of its own.
+        structlog.contextvars.bind_contextvars(session=self.grant.session, console=self.grant.console)
         self._log.info("session.started", user=self.grant.user, source=self.source)
         self._browser.report_end(self.end)
         error = GatewayError("the session's task was cancelled")
@@ -101,8 +125,6 @@ class Session:
                 return _first(known)
             if failed.subgroup(lambda error: not isinstance(error, Exception)) is not None:
                 raise
-        # For the lines of others on its way, such as the provider's; this is a task of its own.
-        structlog.contextvars.bind_contextvars(session=self.grant.session, console=self.grant.console)
             return internal(failed)
         raise AssertionError("the phases only end by raising")
 

@@ -47,6 +47,7 @@ class Metrics:
         messages = self._counter("messages", "RFB messages passed on after ServerInit.", "direction")
         self.bytes_to_browser = traffic.labels("to_browser")
         self.bytes_to_upstream = traffic.labels("to_upstream")
+        self.messages_to_browser = messages.labels("to_browser")
         self.messages_to_upstream = messages.labels("to_upstream")
         self._changed = self._counter("changed", "Changes made to the RFB stream outside a splice.", "what")
         self._provider_errors = self._counter(
