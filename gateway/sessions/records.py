@@ -49,6 +49,11 @@ class SessionRecord:
         """What the session is called everywhere; the same over every return of its browser."""
         return self.grant.session
 
+    @property
+    def order(self) -> tuple[float, str]:
+        """Its place in a list of sessions: the oldest first, and never two at one place."""
+        return self.started_at, self.id
+
     def to_json(self) -> str:
         """The record as text, for the state."""
         return json.dumps(asdict(self), separators=(",", ":"), ensure_ascii=False)
