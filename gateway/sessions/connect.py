@@ -43,8 +43,8 @@ class Reached:
 class Connector:
     """Reaches one console for one session, as often as it takes.
 
-    `client_init`: waits for the browser's ClientInit and gives its shared flag. `report(event, **fields)` is told about
-    each step.
+    `client_init`: waits for the browser's ClientInit and gives its shared flag. `confirm`: raises, before each dial,
+    what ends a session whose console is somebody else's now. `report(event, **fields)` is told about each step.
     """
 
     def __init__(
@@ -54,6 +54,7 @@ class Connector:
         terms: Terms,
         around: Shared,
         client_init: Callable[[], Awaitable[bool]],
+        confirm: Callable[[], Awaitable[None]],
         report: Report,
     ) -> None:
         self._grant = grant
@@ -62,6 +63,7 @@ class Connector:
         self._terms = terms
         self._around = around
         self._client_init = client_init
+        self._confirm = confirm
         self._report = report
         self._budget = f"{terms.kind}:{provider.account}:{self._instance}"
 
@@ -69,7 +71,7 @@ class Connector:
         """Try for `window` seconds; the last attempt may go on beyond, within its own limits.
 
         `again`: the console was open before, so a machine that does not run may be on its way back. Raises the last
-        attempt's CloudError or UpstreamError.
+        attempt's CloudError or UpstreamError, or what `confirm` raises.
         """
         now = asyncio.get_running_loop().time
         deadline = now() + window
@@ -90,6 +92,7 @@ class Connector:
 
     async def _attempt(self, number: int, deadline: float) -> Reached:
         async with self._slot(deadline):
+            await self._confirm()
             await self._spend()
             begun = time.monotonic()
             target = await self._locate()

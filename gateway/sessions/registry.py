@@ -19,7 +19,8 @@ TICK = 1.0
 class Registry:
     """The sessions of this process; owns their tasks.
 
-    `terms(provider)` gives the configuration's terms for a provider by name.
+    `terms(provider)` gives the configuration's terms for a provider by name. `changed` is set when a session has begun
+    or is over.
     """
 
     def __init__(self, limits: Limits, terms: Callable[[str], Terms], shared: Shared) -> None:
@@ -28,6 +29,7 @@ class Registry:
         self._shared = shared
         self._sessions: dict[Session, asyncio.Task[None]] = {}
         self._clock: asyncio.TimerHandle | None = None
+        self.changed = asyncio.Event()
 
     def __iter__(self) -> Iterator[Session]:
         return iter(list(self._sessions))
@@ -82,7 +84,7 @@ class Registry:
         task = asyncio.get_running_loop().create_task(session.run(), name=f"session {grant.session}")
         self._sessions[session] = task
         self._shared.metrics.sessions_opened.inc()
-        self._shared.metrics.sessions.set(len(self._sessions))
+        self._changed()
         task.add_done_callback(lambda _: self._forget(session))
         if self._clock is None:
             self._tick()
@@ -99,7 +101,11 @@ class Registry:
 
     def _forget(self, session: Session) -> None:
         del self._sessions[session]
+        self._changed()
+
+    def _changed(self) -> None:
         self._shared.metrics.sessions.set(len(self._sessions))
+        self.changed.set()
 
     def _tick(self) -> None:
         loop = asyncio.get_running_loop()

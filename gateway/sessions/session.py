@@ -25,6 +25,7 @@ from gateway.sessions.record import SpliceRecord
 from gateway.sessions.records import NOTHING, SessionRecord
 from gateway.sessions.terms import Shared, Terms
 from gateway.sessions.watch import Watch
+from gateway.state.state import Lease
 
 CLIENT_INIT_TIMEOUT = 10.0
 """Seconds for the browser's RFB handshake: a few round trips, and no person is asked for anything."""
@@ -67,9 +68,10 @@ class Session:
         self._shared = shared
         self._log = structlog.get_logger().bind(session=grant.session, console=grant.console)
         self._acts = SessionActs(shared.audit, grant, source=source, account=terms.account)
-        self._connector = Connector(grant, provider, terms, shared, self._client_init, self._log.info)
+        self._connector = Connector(grant, provider, terms, shared, self._client_init, self._confirm, self._log.info)
         self._opening = BrowserOpening(browser)  # before the loop goes round: what a quick browser says is kept
         self._fight = Fight()
+        self._lease: Lease | None = None
         self._record: SpliceRecord | None = None
         self._end: asyncio.Future[GatewayError] = asyncio.get_running_loop().create_future()
 
@@ -117,7 +119,8 @@ class Session:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._until_ended())
                 takes = self._terms.limits.conflict == "takeover"
-                async with self._shared.leases.holding(self.grant, self.end, takes=takes, returns=self._returns):
+                holding = self._shared.leases.holding(self.grant, self.end, takes=takes, returns=self._returns)
+                async with holding as self._lease:
                     await self._phases()
         except BaseExceptionGroup as failed:
             known = failed.subgroup(GatewayError)
@@ -175,12 +178,22 @@ class Session:
         except TimeoutError as error:
             raise ProtocolViolation(f"no ClientInit from the browser within {CLIENT_INIT_TIMEOUT:g} s") from error
 
+    async def _confirm(self) -> None:
+        """Raise what ends the session if its console is somebody else's by now."""
+        assert self._lease is not None, "had before anything is dialled"
+        await self._shared.leases.confirm(self._lease)
+
     async def _splice(self, relay: Relay, old: Reached, error: GatewayError) -> Reached:
         """Replace a lost upstream under the living browser (rfb.md §5). Raises what ends the session."""
         lost_at = _now()
         if not isinstance(error, UpstreamLost):
             raise error
-        self._fight.lost(error, one_session=old.target.one_session, lived=lost_at - self._joined_at)
+        self._fight.lost(
+            error,
+            one_session=old.target.one_session,
+            lived=lost_at - self._joined_at,
+            cut_off=not self._shared.state.up,
+        )
         idle = self.watch is not None and self.watch.lost(lost_at, closed=error.closed)
         if self._record is not None:
             self._record.tell()
