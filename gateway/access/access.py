@@ -59,6 +59,12 @@ class Access:
         self.grant_ttl = grant_ttl
         self._clock = clock
 
+    def follow(self, mode: Mode, seal: Seal, grant_ttl: float) -> None:
+        """Go by these from now on: the configuration has changed."""
+        self._mode = mode
+        self._seal = seal
+        self.grant_ttl = grant_ttl
+
     async def grant(self, console: str, caller: Caller) -> Opening:
         """Open `console` for `caller`, or let the holder of a resume token return.
 

@@ -1,12 +1,12 @@
 """`vnc-gateway serve` and `check --resolve`."""
 
-import asyncio
 import gc
-import signal
 
 import structlog
 
-from gateway.app.wiring import providing, running
+from gateway.app.providing import providing
+from gateway.app.stopping import Stopping
+from gateway.app.wiring import running
 from gateway.compiled.loader import framing
 from gateway.config.settings import Settings
 from gateway.errors import ConfigurationError
@@ -17,7 +17,7 @@ with Python's 700 opening a session costs an eighth more (measured)."""
 
 
 async def serve(settings: Settings) -> None:
-    """Run the gateway until SIGTERM or SIGINT. Raises ConfigurationError or ListenFailed."""
+    """Run the gateway until SIGTERM, which drains it, or SIGINT. Raises ConfigurationError or ListenFailed."""
     log = structlog.get_logger()
     async with running(settings) as gateway:
         log.info(
@@ -30,20 +30,17 @@ async def serve(settings: Settings) -> None:
         gc.collect()
         gc.freeze()  # what is here now stays; there is no need to look through it again and again
         gc.set_threshold(GARBAGE, 10, 10)
-        await stopped()
+        stopping = Stopping()
+        await stopping.asked()
         log.info("gateway.stopping", sessions=len(gateway.registry))
+        await stopping.unless_at_once(gateway.drain())
 
 
 async def stopped() -> None:
     """Wait for SIGTERM or SIGINT; a second one ends the process at once."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    await stop.wait()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.remove_signal_handler(number)
-        signal.signal(number, signal.SIG_DFL)
+    stopping = Stopping()
+    await stopping.asked()
+    stopping.end()
 
 
 async def inspect(settings: Settings) -> None:
@@ -54,7 +51,7 @@ async def inspect(settings: Settings) -> None:
 
 async def resolve(settings: Settings, provider: str, instance: str) -> str:
     """Ask `provider` for the address of `instance`: without its secrets. Raises a CloudError or ConfigurationError."""
-    async with providing(settings) as providers:
-        if provider not in providers:
+    async with providing(settings) as provided:
+        if provider not in provided.providers:
             raise ConfigurationError(f"there is no [providers.{provider}]")
-        return str(await providers[provider].locate(instance, session="check", user="operator", reference=""))
+        return str(await provided.providers[provider].locate(instance, session="check", user="operator", reference=""))

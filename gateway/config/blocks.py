@@ -48,13 +48,16 @@ class SessionLimits(Block):
 class Limits(SessionLimits):
     """Limits of a session, and of the process: sessions in all, of one user, of one source address; bytes held by all.
 
-    0 for `per_user` and `per_source`: no limit.
+    0 for `per_user` and `per_source`: no limit. Asked to stop, the process refuses what is new for `drain_delay`
+    seconds, until balancers have seen that it does, then ends its sessions spread over `drain` seconds.
     """
 
     sessions: Count = 2000
     per_user: CountOrNone = 0
     per_source: CountOrNone = 0
     held_total: Size = ByteSize(128 * MIB)
+    drain_delay: Seconds = 10
+    drain: Seconds = 300
 
     @model_validator(mode="after")
     def _held_fits(self) -> Self:

@@ -65,7 +65,6 @@ class Connector:
         self._client_init = client_init
         self._confirm = confirm
         self._report = report
-        self._budget = f"{terms.kind}:{provider.account}:{self._instance}"
 
     async def reach(self, window: float, *, again: bool = False) -> Reached:
         """Try for `window` seconds; the last attempt may go on beyond, within its own limits.
@@ -130,8 +129,9 @@ class Connector:
 
     async def _spend(self) -> None:
         """Take one dial from the instance's budget, which is kept below the cloud's own."""
+        budget = f"{self._terms.kind}:{self._provider.account}:{self._instance}"  # a reload may change the account
         per_minute = self._terms.reconnect.per_minute
-        spent = await self._around.state.spend(self._budget, per_minute)
+        spent = await self._around.state.spend(budget, per_minute)
         self._around.metrics.budget_left.observe(spent.left)
         if spent.wait:
             raise RateLimited(f"{per_minute} dials of the instance in a minute are spent", retry_after=spent.wait)

@@ -37,6 +37,10 @@ class Registry:
     def __len__(self) -> int:
         return len(self._sessions)
 
+    def follow(self, limits: Limits) -> None:
+        """Go by `limits` from now on; what is open stays, even beyond them."""
+        self._limits = limits
+
     def full_for(self, id_: str) -> bool:
         """True when the process may not open one more session; a return to the one called `id_` takes its place."""
         return len(self._sessions) >= self._limits.sessions and not any(

@@ -1,7 +1,7 @@
 """What a session is given: the configuration's terms for its provider, and what all sessions of a loop share."""
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from gateway.config.blocks import Keepalive, Reconnect, SessionLimits
 from gateway.relay.buffer import ReceiveBuffer
@@ -18,9 +18,11 @@ DIALS_AT_ONCE = 8
 CLOUDS = frozenset({"alibaba", "huawei"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Terms:
     """What the configuration says about sessions of one provider, whose type is `kind`.
+
+    One object for all of them, so that open ones, too, go by what a reload has changed, when they look the next time.
 
     `account`: what the audit calls the cloud's account: the name of the credentials, or the provider's without any.
     """
@@ -30,6 +32,11 @@ class Terms:
     keepalive: Keepalive
     reconnect: Reconnect
     limits: SessionLimits
+
+    def follow(self, other: "Terms") -> None:
+        """Say from now on what `other` says."""
+        for field_ in fields(self):
+            setattr(self, field_.name, getattr(other, field_.name))
 
     @property
     def cloud(self) -> bool:

@@ -11,6 +11,7 @@ from gateway.web.api import Api
 from gateway.web.keys import Key, Keys
 from gateway.web.problems import Refused
 from gateway.web.public import Readiness, health_routes
+from gateway.web.session_api import SessionApi
 
 Handler = Callable[[web.Request, Key], Awaitable[web.StreamResponse]]
 
@@ -19,25 +20,34 @@ class AdminSite:
     """The handlers of the admin listener. `metrics_open` False: metrics ask for a key, too."""
 
     def __init__(
-        self, api: Api, metrics: Metrics, readiness: Readiness, keys: Keys, audit: Audit, *, metrics_open: bool
+        self,
+        tickets: Api,
+        sessions: SessionApi,
+        metrics: Metrics,
+        readiness: Readiness,
+        keys: Keys,
+        audit: Audit,
+        *,
+        metrics_open: bool,
     ) -> None:
-        self._api = api
+        self._tickets = tickets
+        self._sessions = sessions
         self._metrics = metrics
         self._readiness = readiness
         self._keys = keys
         self._audit = audit
-        self._metrics_open = metrics_open
+        self.metrics_open = metrics_open
 
     def routes(self) -> list[web.RouteDef]:
         """The table of addresses."""
-        api = self._api
+        tickets, sessions = self._tickets, self._sessions
         return [
-            web.post("/api/v1/tickets", self._with_key(api.mint)),
-            web.delete("/api/v1/tickets/{id}", self._with_key(api.void)),
-            web.get("/api/v1/sessions", self._with_key(api.sessions)),
-            web.delete("/api/v1/sessions", self._with_key(api.end_some)),
-            web.get("/api/v1/sessions/{id}", self._with_key(api.session)),
-            web.delete("/api/v1/sessions/{id}", self._with_key(api.end)),
+            web.post("/api/v1/tickets", self._with_key(tickets.mint)),
+            web.delete("/api/v1/tickets/{id}", self._with_key(tickets.void)),
+            web.get("/api/v1/sessions", self._with_key(sessions.list)),
+            web.delete("/api/v1/sessions", self._with_key(sessions.end_some)),
+            web.get("/api/v1/sessions/{id}", self._with_key(sessions.show)),
+            web.delete("/api/v1/sessions/{id}", self._with_key(sessions.end)),
             web.get("/api/v1/openapi.json", self._describe),
             *self.metrics_routes(),
         ]
@@ -62,7 +72,7 @@ class AdminSite:
         return web.json_response(openapi.document(), headers={"Cache-Control": "no-store"})
 
     async def _render_metrics(self, request: web.Request) -> web.Response:
-        if not self._metrics_open:
+        if not self.metrics_open:
             self._keys.of(request)
         body, content_type = self._metrics.render(request.headers.get("Accept", ""))
         return web.Response(body=body, headers={"Content-Type": content_type})

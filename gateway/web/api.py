@@ -44,7 +44,7 @@ class Api:
         self._tickets = tickets
         self._links = links
         self._audit = audit
-        self._ttl_max = ttl_max
+        self.ttl_max = ttl_max
 
     async def mint(self, request: web.Request, key: Key) -> web.Response:
         """`POST /api/v1/tickets`: a ticket for one user and one console, and the link that opens it."""
@@ -53,9 +53,9 @@ class Api:
         order = await asked(request, TicketOrder)
         if not key.opens(order.console):
             raise Refused(problems.FORBIDDEN)
-        ttl = min(TTL, self._ttl_max) if order.ttl is None else order.ttl
-        if ttl > self._ttl_max:
-            raise Refused(problems.INVALID, f"ttl: must be {self._ttl_max:g} seconds at most")
+        ttl = min(TTL, self.ttl_max) if order.ttl is None else order.ttl
+        if ttl > self.ttl_max:
+            raise Refused(problems.INVALID, f"ttl: must be {self.ttl_max:g} seconds at most")
         grant_ttl = self._access.grant_ttl if order.grant_ttl is None else order.grant_ttl
         if grant_ttl > self._access.grant_ttl:
             raise Refused(problems.INVALID, f"grant_ttl: must be {self._access.grant_ttl:g} seconds at most")

@@ -65,6 +65,11 @@ class PublicSite:
         self._readiness = readiness
         self._consoles = static_consoles
 
+    def follow(self, front: Front, static_consoles: list[str]) -> None:
+        """Talk to those whom `front` lets in from now on."""
+        self._front = front
+        self._consoles = static_consoles
+
     def routes(self) -> list[web.RouteDef]:
         """The table of addresses."""
         console = "/{provider}/{instance}"
