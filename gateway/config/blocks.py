@@ -1,4 +1,4 @@
-"""How sessions behave and what they may use: [keepalive], [reconnect], [limits], [log], [audit], [state].
+"""How sessions behave and what they may use: [keepalive], [reconnect], [limits], [log], [audit].
 
 A provider may override the keys of Keepalive, Reconnect and SessionLimits one by one: see `overlay`.
 """
@@ -6,7 +6,7 @@ A provider may override the keys of Keepalive, Reconnect and SessionLimits one b
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, ByteSize, model_validator
+from pydantic import ByteSize, model_validator
 
 from gateway.config.block import Block
 from gateway.config.values import Count, CountOrNone, PositiveSeconds, Seconds, Size, unset
@@ -88,18 +88,6 @@ class Audit(Block):
         if self.target == "file" and self.file is None:
             raise ValueError('target "file" needs its path: file = "…"')
         return self
-
-
-def _memory(url: str) -> str:
-    if url != "memory://":
-        raise ValueError('only "memory://", one process, exists yet')
-    return url
-
-
-class State(Block):
-    """What replicas share. So far nothing: one process."""
-
-    url: Annotated[str, AfterValidator(_memory)] = "memory://"
 
 
 B = TypeVar("B", bound=Block)
