@@ -20,6 +20,7 @@ from gateway.errors import GoingAway
 from gateway.relay.buffer import ReceiveBuffer
 from gateway.rfb.held import HeldTotal
 from gateway.sessions.drain import drain
+from gateway.sessions.heartbeat import Heartbeat
 from gateway.sessions.leases import Leases
 from gateway.sessions.registry import Registry
 from gateway.sessions.terms import Shared
@@ -87,9 +88,12 @@ async def running(
         audit = stack.enter_context(auditing(settings.audit, metrics))
         provided = await stack.enter_async_context(providing(settings))
         state = MemoryState(time.monotonic)
+        metrics.state_up.set_function(lambda: state.up)
+        readiness.state_up = lambda: state.up
         leases = Leases(state)
         shared = Shared(buffer or ReceiveBuffer(), metrics, HeldTotal(settings.limits.held_total), state, leases, audit)
         registry = Registry(settings.limits, provided.terms.__getitem__, shared)
+        await stack.enter_async_context(Heartbeat(state, leases, registry).beating())
         entry = await stack.enter_async_context(letting_in(settings.access, state, audit))
         sites = Sites(settings, entry, provided.providers, registry, state, audit, metrics, readiness, listed=listed)
         listeners: list[Listener] = []

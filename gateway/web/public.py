@@ -5,7 +5,7 @@ close code of the session's.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 
@@ -34,9 +34,14 @@ _REFUSALS = {"unauthenticated": problems.UNAUTHENTICATED, "forbidden": problems.
 
 @dataclass(slots=True)
 class Readiness:
-    """Whether new work is welcome. `state`: starting, ready or draining."""
+    """Whether new work is welcome. `state`: starting, ready or draining.
+
+    `state_up`: tells whether what replicas share can be asked; without it nothing new is opened, but balancers are to
+    leave living sessions alone.
+    """
 
     state: str = "starting"
+    state_up: Callable[[], bool] = lambda: True
 
     @property
     def ready(self) -> bool:
@@ -177,6 +182,8 @@ class PublicSite:
             raise Refused(problems.DRAINING)
         if not self._registry.told:
             raise Refused(problems.AUDIT_AWAY)
+        if not self._readiness.state_up():
+            raise Refused(problems.STATE_AWAY)
 
     async def _check_before_spending(self, console: str, caller: Caller) -> None:
         """Refuse for want of room before a ticket is spent, so that its holder can come again with it."""
@@ -223,7 +230,8 @@ def health_routes(readiness: Readiness) -> list[web.RouteDef]:
 
     async def readyz(_: web.Request) -> web.Response:
         status = 200 if readiness.ready else 503
-        return web.json_response({"status": readiness.state, "state": "up"}, status=status)
+        state = "up" if readiness.state_up() else "away"
+        return web.json_response({"status": readiness.state, "state": state}, status=status)
 
     return [web.get("/healthz", healthz), web.get("/readyz", readyz)]
 
