@@ -13,7 +13,6 @@ from gateway.state.state import State
 from gateway.telemetry.audit import Audit
 from gateway.telemetry.metrics import Metrics
 from gateway.web.admin import AdminSite
-from gateway.web.api import Api
 from gateway.web.forwarded import Proxies
 from gateway.web.keys import Keys
 from gateway.web.links import Links
@@ -21,6 +20,7 @@ from gateway.web.origin import Front
 from gateway.web.pages import Pages, security_headers
 from gateway.web.public import PublicSite, Readiness
 from gateway.web.session_api import SessionApi
+from gateway.web.ticket_api import TicketApi
 
 
 class Sites:
@@ -52,10 +52,12 @@ class Sites:
         consoles = self._consoles(settings)
         self.public = PublicSite(front, letting_in.access, providers, registry, self._pages, readiness, consoles)
         ttl_max = settings.access.ticket_ttl_max
-        self._api = Api(registry, letting_in.access, letting_in.tickets, self.links, audit, ttl_max=ttl_max)
+        self._tickets = TicketApi(letting_in.access, letting_in.tickets, self.links, audit, ttl_max=ttl_max)
         metrics_open = settings.admin.metrics_open
         sessions = SessionApi(Directory(registry, state, letting_in.access), audit)
-        self.admin = AdminSite(self._api, sessions, metrics, readiness, self._keys, audit, metrics_open=metrics_open)
+        self.admin = AdminSite(
+            self._tickets, sessions, metrics, readiness, self._keys, audit, metrics_open=metrics_open
+        )
 
     async def follow(self, settings: Settings) -> Commit:
         """See Prepare."""
@@ -68,7 +70,7 @@ class Sites:
             self.headers.update(security_headers(list(listen.embed_origins)))
             self.links.follow(listen)
             self._keys.follow(admin)
-            self._api.ttl_max = settings.access.ticket_ttl_max
+            self._tickets.ttl_max = settings.access.ticket_ttl_max
             self.admin.metrics_open = admin.metrics_open
 
         return commit

@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 from gateway.app.auditing import auditing
 from gateway.app.entrances import admin_entrance, metrics_entrance, public_entrance
 from gateway.app.following import Commit, Following, Prepare
+from gateway.app.measuring import measuring
 from gateway.app.opening import letting_in
 from gateway.app.providing import providing
 from gateway.app.sites import Sites
@@ -27,6 +28,7 @@ from gateway.sessions.terms import Shared
 from gateway.state.memory import MemoryState
 from gateway.telemetry.audit import Audit
 from gateway.telemetry.metrics import Metrics
+from gateway.telemetry.replica import replica
 from gateway.web.admin import AdminSite
 from gateway.web.listen import Entrance, Listener, listen
 from gateway.web.public import Readiness
@@ -87,13 +89,14 @@ async def running(
     async with AsyncExitStack() as stack:
         audit = stack.enter_context(auditing(settings.audit, metrics))
         provided = await stack.enter_async_context(providing(settings))
-        state = MemoryState(time.monotonic)
+        state = MemoryState(time.monotonic, replica())
         metrics.state_up.set_function(lambda: state.up)
         readiness.state_up = lambda: state.up
         leases = Leases(state)
         shared = Shared(buffer or ReceiveBuffer(), metrics, HeldTotal(settings.limits.held_total), state, leases, audit)
         registry = Registry(settings.limits, provided.terms.__getitem__, shared)
         await stack.enter_async_context(Heartbeat(state, leases, registry).beating())
+        await stack.enter_async_context(measuring(metrics, registry, shared.held_total, readiness))
         entry = await stack.enter_async_context(letting_in(settings.access, state, audit))
         sites = Sites(settings, entry, provided.providers, registry, state, audit, metrics, readiness, listed=listed)
         listeners: list[Listener] = []

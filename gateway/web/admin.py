@@ -7,11 +7,11 @@ from aiohttp import web
 from gateway.telemetry.audit import Audit
 from gateway.telemetry.metrics import Metrics
 from gateway.web import openapi, problems
-from gateway.web.api import Api
 from gateway.web.keys import Key, Keys
 from gateway.web.problems import Refused
 from gateway.web.public import Readiness, health_routes
 from gateway.web.session_api import SessionApi
+from gateway.web.ticket_api import TicketApi
 
 Handler = Callable[[web.Request, Key], Awaitable[web.StreamResponse]]
 
@@ -21,7 +21,7 @@ class AdminSite:
 
     def __init__(
         self,
-        tickets: Api,
+        tickets: TicketApi,
         sessions: SessionApi,
         metrics: Metrics,
         readiness: Readiness,

@@ -71,7 +71,8 @@ async def test_a_ticket_is_traded_for_a_grant_that_opens_a_console():
         status, listed = await ask(running, "GET", "/sessions?user=ana")
         (session,) = listed["sessions"]
         assert (session["id"], session["user"], session["reference"]) == (opening["session"], "ana", "CHG-17")
-        assert (await ask(running, "GET", f"/sessions/{session['id']}"))[1] == session
+        shown = (await ask(running, "GET", f"/sessions/{session['id']}"))[1]
+        assert shown == session | {"per_second": shown["per_second"]}
         assert (await ask(running, "GET", "/sessions?user=bob"))[1] == {"sessions": []}
         await ws.close()
 
@@ -270,7 +271,10 @@ async def test_the_api_describes_what_it_answers():
         ws = await running.dial(f"lab/vm?ticket={ticket['ticket']}")
         await rfb_handshake(ws)
         (session,) = (await ask(running, "GET", "/sessions"))[1]["sessions"]
-        assert set(session) == set(schemas["Session"]["required"])
+        assert set(session) == set(schemas["Session"]["properties"]) == set(schemas["Session"]["required"])
+        for name in ("passed", "per_second"):
+            for what, directions in schemas["Session"]["properties"][name]["properties"].items():
+                assert set(session[name][what]) == set(directions["required"])
         assert set(session["rights"]) == set(schemas["Session"]["properties"]["rights"]["required"])
         _, problem = await ask(running, "POST", "/tickets", json={})
         assert set(problem) == set(schemas["Problem"]["properties"])
@@ -288,4 +292,4 @@ async def test_the_api_describes_what_it_answers():
 
 def _admin_routes() -> list[Any]:
     nothing: Any = MagicMock()
-    return AdminSite(nothing, nothing, nothing, nothing, nothing, metrics_open=True).routes()
+    return AdminSite(nothing, nothing, nothing, nothing, nothing, nothing, metrics_open=True).routes()
