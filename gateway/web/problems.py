@@ -44,7 +44,12 @@ NOT_AN_UPGRADE = Refusal(426, "not_an_upgrade", "This address is a WebSocket.")
 TOO_MANY = Refusal(429, "too_many", "There are too many requests.", _SOON)
 HEADERS_TOO_LARGE = Refusal(431, "headers", "The request's header is too large.")
 FULL = Refusal(503, "full", "The gateway holds as many sessions as it may.", _SOON)
-DRAINING = Refusal(503, "draining", "The gateway is going down; try again.", _SOON)
+DRAINING = Refusal(
+    503,
+    "draining",
+    "The gateway is going down; try again.",
+    (("Retry-After", "1"), ("Connection", "close")),  # another one may answer now, but not on this connection
+)
 AUDIT_AWAY = Refusal(503, "audit_away", "The gateway can't write down what it does; try again.", _SOON)
 STATE_AWAY = Refusal(503, "state_away", "The gateway can't ask what its replicas share; try again.", _SOON)
 INTERNAL = Refusal(500, "internal_error", "The gateway failed; its log has the details.")

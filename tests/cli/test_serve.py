@@ -7,6 +7,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from support.gateway import NO_DRAIN
 from support.programs import LOOPBACK, accepts, free_port, running
 
 PROGRAM = (sys.executable, "-m", "gateway")
@@ -20,13 +21,15 @@ consoles = {{ vm = "tcp://127.0.0.1:1" }}
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_serve_answers_and_ends_when_told(tmp_path: Path, artifacts: Path, number: signal.Signals):
+@pytest.mark.parametrize(("number", "env"), [(signal.SIGTERM, NO_DRAIN), (signal.SIGINT, {})])
+async def test_serve_answers_and_ends_when_told(
+    tmp_path: Path, artifacts: Path, number: signal.Signals, env: dict[str, str]
+):
     port, admin = free_port(), free_port()
     config = tmp_path / "c.toml"
     config.write_text(CONFIG.format(port=port, admin=admin))
     async with running(
-        "serve", [*PROGRAM, "serve", "--config", config], logs=artifacts, ready=lambda: accepts(port)
+        "serve", [*PROGRAM, "serve", "--config", config], logs=artifacts, ready=lambda: accepts(port), env=env
     ) as gateway:
         async with aiohttp.ClientSession() as http:
             async with http.get(f"http://{LOOPBACK}:{port}/healthz") as answer:
