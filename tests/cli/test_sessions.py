@@ -13,6 +13,7 @@ from gateway.sessions.records import Passed, SessionRecord
 from gateway.web.session_api import described
 
 KEY = {"VNC_GATEWAY_ADMIN_KEY": "k"}
+PLAIN = {"COLUMNS": "200", "LINES": "50", "TERM": "dumb"}
 
 
 def session(id_: str = "s1", *, user: str = "ana", last_input_at: float | None = None) -> dict[str, Any]:
@@ -58,7 +59,7 @@ def test_a_pipe_gets_a_line_with_tabs_for_each_session(command, monkeypatch):
 def test_a_terminal_gets_a_table_in_which_no_value_is_markup(command, monkeypatch, capsys):
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     Api(monkeypatch, {"sessions": [session(last_input_at=time.time() - 65)]})
-    heading, _, row = command("sessions", "list", COLUMNS="200", TERM="dumb", **KEY).out.strip().splitlines()
+    heading, _, row = command("sessions", "list", **PLAIN, **KEY).out.strip().splitlines()
     assert heading.split()[:4] == ["id", "state", "console", "user"]
     for cell in ("s1", "lab/vm", "ana", "2 h 1 min", "1 min 5 s", "25.0 kB/s", "blue", "CHG-17 [red]"):
         assert cell in row
@@ -70,7 +71,7 @@ def test_a_session_is_shown_as_json_or_as_a_table(command, monkeypatch, capsys):
     assert json.loads(command("sessions", "show", "s1", **KEY).out) == one
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     assert json.loads(command("sessions", "show", "s1", "--json", **KEY).out) == one
-    shown = command("sessions", "show", "s1", COLUMNS="200", TERM="dumb", **KEY).out
+    shown = command("sessions", "show", "s1", **PLAIN, **KEY).out
     for text in ("tcp://10.0.0.5:5901", "clipboard: both", "1.5 MB in 30 messages", "2 h 1 min ago", "CHG-17 [red]"):
         assert text in shown
 
