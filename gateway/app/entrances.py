@@ -32,6 +32,7 @@ def public_entrance(settings: Settings, proxies: Proxies, shared: Shared) -> Ent
         shared.buffer,
         tls=_certificates(listen.tls, shared),
         proxies=proxies if listen.proxy_protocol else None,
+        refused=shared.metrics.refused,
     )
 
 
@@ -39,13 +40,15 @@ def admin_entrance(settings: Settings, shared: Shared) -> Entrance:
     """For the API, and for metrics and health unless they have a listener of their own."""
     admin = settings.admin
     tls = _certificates(admin.tls, shared)
-    return Entrance(admin.host, admin.port, _door(settings, shared), shared.buffer, tls=tls)
+    door, refused = _door(settings, shared), shared.metrics.refused
+    return Entrance(admin.host, admin.port, door, shared.buffer, tls=tls, refused=refused)
 
 
 def metrics_entrance(settings: Settings, shared: Shared) -> Entrance:
     """For metrics and health alone, without TLS."""
     admin = settings.admin
-    return Entrance(admin.host, admin.metrics_port, _door(settings, shared), shared.buffer)
+    door, refused = _door(settings, shared), shared.metrics.refused
+    return Entrance(admin.host, admin.metrics_port, door, shared.buffer, refused=refused)
 
 
 def _door(settings: Settings, shared: Shared, exempt: Callable[[str], bool] = is_loopback) -> Door:

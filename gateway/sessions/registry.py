@@ -62,6 +62,17 @@ class Registry:
         return False
 
     @property
+    def reconnecting(self) -> int:
+        """How many sessions wait for another upstream."""
+        return sum(session.state == "reconnecting" for session in self._sessions)
+
+    @property
+    def unsent(self) -> tuple[int, int]:
+        """Bytes that wait in this process for all browsers to take them, and for all upstreams."""
+        waiting = [session.watch.unsent for session in self._sessions if session.watch is not None]
+        return sum(to_browser for to_browser, _ in waiting), sum(to_upstream for _, to_upstream in waiting)
+
+    @property
     def told(self) -> bool:
         """True while the audit can be told of new sessions."""
         return self._shared.audit.ready

@@ -58,7 +58,10 @@ class Watch:
         self._joined_at = now
         self._due = 0.0
         self._upstream = Liveness(UPSTREAM_PING, UPSTREAM_PING, now, judged=host in self._shared.ponging)
-        self._keepalive = UpstreamKeepalive(self._terms.keepalive, self._shared.idle_limits, host, now)
+        shared, terms = self._shared, self._terms
+        self._keepalive = UpstreamKeepalive(
+            terms.keepalive, shared.idle_limits, host, now, shared.metrics, cloud=terms.cloud
+        )
 
     def lost(self, now: float, *, closed: bool) -> bool:
         """The upstream is gone; True if its host `closed` it for want of input, it seems."""
@@ -107,6 +110,12 @@ class Watch:
             if self._relay.upstream.can_ping:
                 due = min(due, self._upstream.due)
         return due
+
+    @property
+    def unsent(self) -> tuple[int, int]:
+        """Bytes that wait in this process for the browser to take them, and for the upstream."""
+        upstream = self._relay.upstream
+        return self._relay.browser.unsent, 0 if upstream is None else upstream.unsent
 
     def flush(self) -> None:
         """Tell the process's metrics, and the audit, what passed since the last time."""

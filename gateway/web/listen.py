@@ -3,7 +3,7 @@
 import asyncio
 import errno
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
@@ -36,6 +36,7 @@ class Entrance:
     """Where a site is reached, and how: port 0 is any, `buffer` what TLS reads into.
 
     `tls`: none without. `proxies`: whose PROXY header every connection has to begin with; None: none has one.
+    `refused` is told the name of each refusal.
     """
 
     host: str
@@ -44,6 +45,7 @@ class Entrance:
     buffer: ReceiveBuffer
     tls: Certificates | None = None
     proxies: Proxies | None = None
+    refused: Callable[[str], None] = lambda _: None
 
 
 class Listener:
@@ -73,6 +75,8 @@ async def listen(
             response.headers["Server"] = headers["Server"]
         else:
             response.headers.update(headers)
+        if isinstance(response, problems.Problem):
+            entrance.refused(response.refusal)
 
     app.on_response_prepare.append(add_headers)
     runner = web.AppRunner(app, shutdown_timeout=SHUTDOWN_TIMEOUT, handle_signals=False)

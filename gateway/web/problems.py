@@ -66,12 +66,23 @@ class Refused(Exception):
         self.detail = detail
 
 
+class Problem(web.Response):
+    """A problem document. `refusal`: its name."""
+
+    def __init__(
+        self, refusal: str, *, status: int, headers: Mapping[str, str], body: bytes, content_type: str
+    ) -> None:
+        super().__init__(status=status, headers=headers, body=body, content_type=content_type)
+        self.refusal = refusal
+
+
 def document(refusal: Refusal, headers: Mapping[str, str] | None = None, detail: str = "") -> web.Response:
     """The response for a refusal, with `headers` beside its own."""
     body = {"type": "about:blank", "title": refusal.title, "status": refusal.status, "name": refusal.name}
     if detail:
         body["detail"] = detail
-    return web.Response(
+    return Problem(
+        refusal.name,
         status=refusal.status,
         headers={"Cache-Control": "no-store"} | dict(refusal.headers) | dict(headers or {}),
         body=json.dumps(body).encode(),
