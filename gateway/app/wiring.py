@@ -1,7 +1,6 @@
 """From settings to a running gateway: which parts there are, what each is given, in which order they go."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -15,6 +14,7 @@ from gateway.app.following import Commit, Following, Prepare
 from gateway.app.measuring import measuring
 from gateway.app.opening import letting_in
 from gateway.app.providing import providing
+from gateway.app.sharing import sharing
 from gateway.app.sites import Sites
 from gateway.config.settings import Settings
 from gateway.errors import GoingAway
@@ -25,10 +25,8 @@ from gateway.sessions.heartbeat import Heartbeat
 from gateway.sessions.leases import Leases
 from gateway.sessions.registry import Registry
 from gateway.sessions.terms import Shared
-from gateway.state.memory import MemoryState
 from gateway.telemetry.audit import Audit
 from gateway.telemetry.metrics import Metrics
-from gateway.telemetry.replica import replica
 from gateway.web.admin import AdminSite
 from gateway.web.listen import Entrance, Listener, listen
 from gateway.web.public import Readiness
@@ -89,7 +87,7 @@ async def running(
     async with AsyncExitStack() as stack:
         audit = stack.enter_context(auditing(settings.audit, metrics))
         provided = await stack.enter_async_context(providing(settings))
-        state = MemoryState(time.monotonic, replica())
+        state = await stack.enter_async_context(sharing(settings.state))
         metrics.state_up.set_function(lambda: state.up)
         readiness.state_up = lambda: state.up
         leases = Leases(state)

@@ -1,12 +1,12 @@
 """Shared state of one process. What ends with its session has no life of its own here: leases and records."""
 
 import asyncio
-from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from itertools import count
 
+from gateway.state.budgets import Budgets
 from gateway.state.expiring import Expiring
-from gateway.state.state import BUDGET_WINDOW, Beat, Ended, Holder, Lease, News, Spent, Taken, ticket_id
+from gateway.state.state import Beat, Ended, Holder, Lease, News, Spent, Taken, ticket_id
 
 MAX_TICKETS = 100_000
 """Unredeemed tickets held at once; at 30 s each this is far above any real rate of openings."""
@@ -17,9 +17,6 @@ MAX_ENDS = 100_000
 MAX_NEWS = 10_000
 """News that a listener may be behind; more are lost to it, and found by its next beat."""
 
-SWEEP_AT = 10_000
-"""Budgets kept before those without a recent dial are looked for and dropped."""
-
 
 class MemoryState:
     """`memory://`: what one process knows. `clock` gives seconds, monotonic."""
@@ -28,10 +25,9 @@ class MemoryState:
 
     def __init__(self, clock: Callable[[], float], replica: str = "") -> None:
         self.replica = replica
-        self._clock = clock
         self._tickets = Expiring(MAX_TICKETS, clock)
         self._ended = Expiring(MAX_ENDS, clock)
-        self._spent: dict[str, deque[float]] = {}
+        self._budgets = Budgets(clock)
         self._leases: dict[str, Lease] = {}
         self._epochs = count(1)
         self._sessions: dict[str, str] = {}
@@ -66,16 +62,7 @@ class MemoryState:
 
     async def spend(self, budget: str, per_minute: int) -> Spent:
         """See State."""
-        now = self._clock()
-        if len(self._spent) >= SWEEP_AT:
-            self._spent = {name: times for name, times in self._spent.items() if times[-1] > now - BUDGET_WINDOW}
-        spent = self._spent.setdefault(budget, deque())
-        while spent and spent[0] <= now - BUDGET_WINDOW:
-            spent.popleft()
-        if len(spent) >= per_minute:
-            return Spent(spent[0] + BUDGET_WINDOW - now, 0)
-        spent.append(now)
-        return Spent(0.0, per_minute - len(spent))
+        return self._budgets.take(budget, per_minute)
 
     async def lease(self, console: str, wanted: Holder, *, take: bool) -> Lease | Holder:
         """See State."""
@@ -116,7 +103,7 @@ class MemoryState:
         """See State."""
         self._sessions.pop(id_, None)
 
-    async def news(self) -> AsyncIterator[News]:
+    async def news(self) -> AsyncGenerator[News, None]:
         """See State."""
         queue: asyncio.Queue[News] = asyncio.Queue(MAX_NEWS)
         self._listeners.add(queue)

@@ -4,7 +4,7 @@ Raises StateAway where it can't be asked. Leaves to sessions what follows from a
 """
 
 import hashlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -155,7 +155,7 @@ class State(Protocol):
     async def forget(self, id_: str) -> None:
         """Remove the record of a session, if this replica wrote it last."""
 
-    def news(self) -> AsyncIterator[News]:
+    def news(self) -> AsyncGenerator[News, None]:
         """What happens on any replica, this one's own included, from now on. Some may be lost."""
 
 
