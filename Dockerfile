@@ -3,6 +3,8 @@
 
 FROM python:3.13-slim-bookworm AS build
 # For the compiled framing. npm for the console page comes from PyPI with the build's own dependencies.
+# Not pinned: Debian keeps one version of a package, and a pinned one is gone with the next.
+# hadolint ignore=DL3008
 RUN apt-get update \
  && apt-get install -y --no-install-recommends gcc libc6-dev \
  && rm -rf /var/lib/apt/lists/*
@@ -14,7 +16,8 @@ COPY web web
 COPY gateway gateway
 RUN pip --python /opt/vnc-gateway/bin/python install --no-cache-dir .
 # An install without a compiler is a slower one, not a failed one: here it is a failed one.
-RUN cd / && /opt/vnc-gateway/bin/python -c \
+WORKDIR /
+RUN /opt/vnc-gateway/bin/python -c \
     'import gateway.cli; from gateway.compiled.loader import framing; assert framing() == "compiled", framing()'
 
 FROM python:3.13-slim-bookworm
