@@ -5,10 +5,12 @@ import gc
 import structlog
 
 from gateway.app.providing import providing
+from gateway.app.reloading import reloading, warn
 from gateway.app.stopping import Stopping
 from gateway.app.wiring import running
 from gateway.compiled.loader import framing
 from gateway.config.settings import Settings
+from gateway.config.source import Source
 from gateway.errors import ConfigurationError
 
 GARBAGE = 20_000
@@ -16,10 +18,13 @@ GARBAGE = 20_000
 with Python's 700 opening a session costs an eighth more (measured)."""
 
 
-async def serve(settings: Settings) -> None:
-    """Run the gateway until SIGTERM, which drains it, or SIGINT. Raises ConfigurationError or ListenFailed."""
+async def serve(settings: Settings, source: Source) -> None:
+    """Run the gateway until SIGTERM, which drains it, or SIGINT. Raises ConfigurationError or ListenFailed.
+
+    `settings` are what `source` had at the start; SIGHUP has it read again.
+    """
     log = structlog.get_logger()
-    async with running(settings) as gateway:
+    async with running(settings) as gateway, reloading(gateway, source):
         log.info(
             "gateway.ready",
             listen=f"{settings.listen.host}:{gateway.public_port}",
@@ -27,6 +32,7 @@ async def serve(settings: Settings) -> None:
             providers=sorted(settings.providers),
             framing=framing(),
         )
+        warn(settings)
         gc.collect()
         gc.freeze()  # what is here now stays; there is no need to look through it again and again
         gc.set_threshold(GARBAGE, 10, 10)

@@ -18,6 +18,7 @@ from gateway.config import check as checks
 from gateway.config.blocks import Log
 from gateway.config.load import load
 from gateway.config.settings import Settings
+from gateway.config.source import Source
 
 app = typer.Typer(
     help="One stable WebSocket address for the VNC consoles of cloud VMs.",
@@ -71,11 +72,12 @@ def _common(
 @app.command()
 def serve(config: Config = None) -> None:
     """Run the gateway."""
-    settings = load(config, os.environ)
+    source = Source(config, os.environ)
+    settings = source.read()
     from gateway.app import serving
 
     prepare(settings.log)
-    run(serving.serve(settings))
+    run(serving.serve(settings, source))
 
 
 @app.command()
