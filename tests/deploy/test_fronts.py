@@ -11,10 +11,21 @@ import aiohttp
 import pytest
 from support.certificates import Certificate, loopback_certificate
 from support.components import needs
-from support.deployed import HAPROXY, NGINX, THROUGH, Front, Leaving, Ports, environment, serving
-from support.inprocess import read, rfb_handshake
+from support.deployed import (
+    HAPROXY,
+    NGINX,
+    THROUGH,
+    Front,
+    Leaving,
+    Ports,
+    environment,
+    open_console,
+    serving,
+    show,
+    shows,
+)
 from support.programs import LOOPBACK, Program, eventually, free_port
-from support.scripted_server import Connection, ScriptedServer
+from support.scripted_server import ScriptedServer
 from support.tickets import Bastion, bastion
 
 from gateway.config.blocks import Limits
@@ -30,14 +41,6 @@ FORGED = {
 
 
 CONSOLES = ("one", "two", "three")
-ASK = b"\x03\x00" + bytes(4) + b"\x00\x40\x00\x30"
-UPDATE = b"\x00\x00\x00\x01" + bytes(4) + b"\x00\x40\x00\x30" + bytes(4) + b"\x07" * (64 * 48 * 4)
-
-
-async def show(connection: Connection) -> None:
-    await connection.handshake()
-    while await connection.reader.read(65536):
-        await connection.send(UPDATE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,26 +67,13 @@ class Site:
     async def open(
         self, http: aiohttp.ClientSession, console: str, headers: Mapping[str, str] | None = None
     ) -> aiohttp.ClientWebSocketResponse:
-        """A console, as the page opens it: a grant, and the WebSocket with its ticket."""
-        bearer = {"Authorization": f"Bearer {await self.bastion.ticket(console)}"}
-        async with http.post(f"{self.url}/grant/lab/{console}", headers=bearer | dict(headers or {})) as answer:
-            assert answer.status == 200, await answer.text()
-            ticket = (await answer.json())["ticket"]
-        address = f"{self.url}/ws/lab/{console}?ticket={ticket}"
-        ws = await http.ws_connect(address, protocols=["binary"], headers=headers or {})
-        await rfb_handshake(ws)
-        return ws
+        """A console with a fresh ticket."""
+        return await open_console(http, self.url, console, await self.bastion.ticket(console), headers)
 
     async def sources(self) -> set[str]:
         """Where the users of all sessions are, as the gateway knows it."""
         answer = await self.bastion.api("GET", "/sessions")
         return {session["source"] for session in answer.body["sessions"]}
-
-
-async def shows(ws: aiohttp.ClientWebSocketResponse) -> None:
-    """The console lives: it answers."""
-    await ws.send_bytes(ASK)
-    assert await read(ws, len(UPDATE)) == UPDATE
 
 
 @contextlib.asynccontextmanager

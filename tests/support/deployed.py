@@ -9,14 +9,19 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import aiohttp
 from aiohttp import web
 
 from support.certificates import Certificate
 from support.components import program
 from support.gateway import ROOT
+from support.inprocess import read, rfb_handshake
 from support.programs import LOOPBACK, Program, listens, running
+from support.scripted_server import Connection
 
 DEPLOY = ROOT / "deploy"
+ASK = b"\x03\x00" + bytes(4) + b"\x00\x40\x00\x30"
+UPDATE = b"\x00\x00\x00\x01" + bytes(4) + b"\x00\x40\x00\x30" + bytes(4) + b"\x07" * (64 * 48 * 4)
 SECOND = "127.0.0.2"
 """Where the second replica is, on the first one's port."""
 
@@ -123,6 +128,33 @@ def _haproxy(front: Front, text: str, ports: Ports, certificate: Certificate, di
     file = directory / "haproxy.cfg"
     file.write_text(exchanged(text, changes))
     return [Path(program("haproxy")), Path("-db"), Path("-f"), file]
+
+
+async def open_console(
+    http: aiohttp.ClientSession, url: str, console: str, ticket: str, headers: Mapping[str, str] | None = None
+) -> aiohttp.ClientWebSocketResponse:
+    """Open a console at `url` as the page does: a grant for the minted ticket, and the WebSocket with its own."""
+    bearer = {"Authorization": f"Bearer {ticket}"}
+    async with http.post(f"{url}/grant/lab/{console}", headers=bearer | dict(headers or {})) as answer:
+        assert answer.status == 200, await answer.text()
+        once = (await answer.json())["ticket"]
+    address = f"{url}/ws/lab/{console}?ticket={once}"
+    ws = await http.ws_connect(address, protocols=["binary"], headers=headers or {})
+    await rfb_handshake(ws)
+    return ws
+
+
+async def show(connection: Connection) -> None:
+    """A machine that answers whatever is asked with its one picture: a script for ScriptedServer."""
+    await connection.handshake()
+    while await connection.reader.read(65536):
+        await connection.send(UPDATE)
+
+
+async def shows(ws: aiohttp.ClientWebSocketResponse) -> None:
+    """The console lives: asked for its picture, it shows it."""
+    await ws.send_bytes(ASK)
+    assert await read(ws, len(UPDATE)) == UPDATE
 
 
 @dataclass(eq=False, slots=True)
