@@ -102,9 +102,9 @@ class Access:
         launch = await self._mode.launch_of(ticket_id(caller.bearer))
         return launch.user if launch is not None and launch.console == console else None
 
-    async def end(self, grant: Grant) -> None:
-        """Let nobody return to `grant`. Raises Full where that can't be remembered, StateAway."""
-        if not await self._state.end_session(grant.session, max(0.0, grant.expires_at - self._clock())):
+    async def end(self, grant: Grant, by: str) -> None:
+        """Let nobody return to `grant`, as `by` wants it. Raises Full where that can't be remembered, StateAway."""
+        if not await self._state.end_session(grant.session, max(0.0, grant.expires_at - self._clock()), by):
             raise Full
 
     async def _fresh(self, console: str, caller: Caller) -> Grant:

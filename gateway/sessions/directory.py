@@ -8,7 +8,6 @@ import asyncio
 from collections.abc import Iterator
 
 from gateway.access.access import Access
-from gateway.errors import EndedByAdmin
 from gateway.sessions.records import SessionRecord
 from gateway.sessions.registry import Registry
 from gateway.sessions.session import Session
@@ -61,15 +60,9 @@ class Directory:
 
         Raises Full or StateAway where that can't be remembered; then it has ended all the same if it is here.
         """
-        self._end_here(record.id, by)
-        await self._access.end(record.grant)
-        self._end_here(record.id, by)  # if its browser came back in between
-
-    def _end_here(self, id_: str, by: str) -> None:
-        for session in self._here(id_):
-            error = EndedByAdmin(f"ended with the key {by}")
-            error.by = by
-            session.end(error)
+        self._registry.end(record.id, by)
+        await self._access.end(record.grant, by)
+        self._registry.end(record.id, by)  # if its browser came back in between
 
     def _here(self, id_: str) -> Iterator[Session]:
         return (session for session in reversed(list(self._registry)) if session.grant.session == id_)

@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager, suppress
 
 import structlog
 
-from gateway.errors import EndedByAdmin
 from gateway.sessions.leases import Leases
 from gateway.sessions.registry import Registry
 from gateway.state.state import BEAT, Ended, Gap, State, StateAway, Taken
@@ -85,8 +84,8 @@ class Heartbeat:
         self._told |= records.keys()
         for _, theirs in beat.lost:
             self._leases.taken(theirs)
-        for id_ in beat.ended:
-            self._end(id_)
+        for id_, by in beat.ended.items():
+            self._registry.end(id_, by)
         for lease in set(leases).difference(self._leases.held):
             await self._state.release(lease)  # over since: the beat may have come after its own release
         await self._forget_gone()
@@ -97,8 +96,8 @@ class Heartbeat:
         if records:
             beat = await self._state.beat([], records)
             self._told |= records.keys()
-            for id_ in beat.ended:
-                self._end(id_)
+            for id_, by in beat.ended.items():
+                self._registry.end(id_, by)
         await self._forget_gone()
 
     async def _forget_gone(self) -> None:
@@ -111,8 +110,8 @@ class Heartbeat:
             match news:
                 case Taken(lease):
                     self._leases.taken(lease)
-                case Ended(session):
-                    self._end(session)
+                case Ended(session, by):
+                    self._registry.end(session, by)
                 case Gap():
                     self._due = _now()
                     self._registry.changed.set()
@@ -129,11 +128,6 @@ class Heartbeat:
             if number % AT_ONCE == 0:
                 await asyncio.sleep(0)
         return records
-
-    def _end(self, id_: str) -> None:
-        for session in self._registry:
-            if session.grant.session == id_:
-                session.end(EndedByAdmin("ended through the API"))
 
 
 def _now() -> float:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 from gateway.access.grants import Grant
 from gateway.config.blocks import Limits
-from gateway.errors import GatewayError, internal
+from gateway.errors import EndedByAdmin, GatewayError, internal
 from gateway.providers.provider import Provider
 from gateway.relay.browser_leg import BrowserLeg
 from gateway.relay.buffer import ReceiveBuffer
@@ -104,6 +104,14 @@ class Registry:
         if self._clock is None:
             self._tick()
         return session
+
+    def end(self, id_: str, by: str) -> None:
+        """End the session called `id_` for good, as `by` has asked; also an older connection of it that is not gone."""
+        for session in self:
+            if session.grant.session == id_:
+                error = EndedByAdmin(f"ended with the key {by}")
+                error.by = by
+                session.end(error)
 
     async def end_all(self, error: GatewayError, *, timeout: float) -> None:
         """End every session for `error` and wait, at most `timeout` seconds, until they are gone."""

@@ -49,11 +49,11 @@ class MemoryState:
         """See State."""
         return self._tickets.take(id_) is not None
 
-    async def end_session(self, session: str, ttl: float) -> bool:
+    async def end_session(self, session: str, ttl: float, by: str) -> bool:
         """See State."""
-        kept = self._ended.put(session, "", ttl)
+        kept = self._ended.put(session, by, ttl)
         if kept:
-            self._tell(Ended(session))
+            self._tell(Ended(session, by))
         return kept
 
     async def ended(self, session: str) -> bool:
@@ -89,7 +89,8 @@ class MemoryState:
             if latest.epoch > lease.epoch:
                 lost.append((lease, latest))
         self._sessions.update(sessions)
-        return Beat(lost, {id_ for id_ in sessions if self._ended.get(id_) is not None})
+        ended = ((id_, self._ended.get(id_)) for id_ in sessions)
+        return Beat(lost, {id_: by for id_, by in ended if by is not None})
 
     async def sessions(self) -> list[str]:
         """See State."""

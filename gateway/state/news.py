@@ -12,9 +12,9 @@ QUIET = 5.0
 """Seconds without a word before Redis is asked whether it is there, and for its answer: a dead line is silent, too."""
 
 
-def ended(session: str) -> str:
+def ended(session: str, by: str) -> str:
     """The message that `session` was ended; that of a taken console is made by a script."""
-    return json.dumps({"ended": session})
+    return json.dumps({"ended": session, "by": by})
 
 
 async def heard(pubsub: PubSub, channel: str) -> AsyncGenerator[News, None]:
@@ -41,7 +41,7 @@ def _news(text: str) -> News | None:
     try:
         fields: dict[str, Any] = json.loads(text)
         if "ended" in fields:
-            return Ended(str(fields["ended"]))
+            return Ended(str(fields["ended"]), str(fields["by"]))
         taken = fields["taken"]
         holder = Holder(taken["session"], taken["user"], float(taken["since"]))
         return Taken(Lease(taken["console"], holder, int(taken["epoch"])))

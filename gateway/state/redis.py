@@ -65,10 +65,10 @@ class RedisState:
         (gone,) = await self._ask(("DEL", self._key("ticket", id_)))
         return bool(gone)
 
-    async def end_session(self, session: str, ttl: float) -> bool:
+    async def end_session(self, session: str, ttl: float, by: str) -> bool:
         """See State."""
-        tell = ("PUBLISH", self._channel, ended(session))
-        return await self._kept(("SET", self._key("end", session), "", "PX", _ms(ttl)), tell)
+        tell = ("PUBLISH", self._channel, ended(session, by))
+        return await self._kept(("SET", self._key("end", session), by, "PX", _ms(ttl)), tell)
 
     async def ended(self, session: str) -> bool:
         """See State."""
@@ -109,7 +109,7 @@ class RedisState:
         lost = [
             (lease, _lease(lease.console, theirs)) for lease, theirs in zip(leases, answers, strict=False) if theirs
         ]
-        known = {id_ for id_, end in zip(sessions, answers[-1] if ends else (), strict=True) if end is not None}
+        known = {id_: by for id_, by in zip(sessions, answers[-1] if ends else (), strict=True) if by is not None}
         with suppress(StateAway):  # the beat itself is done
             await self._look_around(flushed=bool(new))
         return Beat(lost, known)

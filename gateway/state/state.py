@@ -60,20 +60,21 @@ class Spent:
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """What a beat found: leases of ours that are another's now, with theirs; sessions that were ended for good.
+    """What a beat found: leases of ours that are another's now, with theirs; sessions ended for good, by whom.
 
     The same session may be the other: it came back on another connection.
     """
 
     lost: list[tuple[Lease, Lease]]
-    ended: set[str]
+    ended: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """News: `session` was ended for good."""
+    """News: `session` was ended for good, `by` whom."""
 
     session: str
+    by: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +115,10 @@ class State(Protocol):
     async def void_ticket(self, id_: str) -> bool:
         """Void the ticket whose id is `id_`; False if it was not good any more."""
 
-    async def end_session(self, session: str, ttl: float) -> bool:
+    async def end_session(self, session: str, ttl: float, by: str) -> bool:
         """Remember for `ttl` seconds that `session` may not be returned to, and tell all replicas.
 
-        False when no more can be held.
+        `by`: who asked for it, for the audit. False when no more can be held.
         """
 
     async def ended(self, session: str) -> bool:

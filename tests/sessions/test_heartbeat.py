@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from typing import cast
+from typing import Any
 
 import pytest
 from support.programs import eventually
@@ -35,14 +35,14 @@ class Open:
         return SessionRecord(self.grant, "192.0.2.7", replica, "open", 1.0)
 
 
-class Sessions:
-    """What the heartbeat needs of a registry."""
+class Sessions(Registry):
+    """A registry that others fill."""
 
     def __init__(self) -> None:
         self.open: list[Open] = []
         self.changed = asyncio.Event()
 
-    def __iter__(self) -> Iterator[Open]:
+    def __iter__(self) -> Iterator[Any]:
         return iter(list(self.open))
 
     def began(self, session: Open) -> Open:
@@ -89,7 +89,7 @@ class Replica:
     def __init__(self, state: MemoryState) -> None:
         self.leases = Leases(state)
         self.sessions = Sessions()
-        self.heartbeat = Heartbeat(state, self.leases, cast("Registry", self.sessions))
+        self.heartbeat = Heartbeat(state, self.leases, self.sessions)
 
     @contextlib.asynccontextmanager
     async def holding(self, grant: Grant, *, returns: bool = False) -> AsyncIterator[tuple[Open, Lease]]:
@@ -139,9 +139,10 @@ async def test_a_session_ended_on_another_replica_ends_here(deaf: bool, monkeypa
     async with replicas(state) as (one, two), one.holding(ANA) as (session, _):
         untouched = two.sessions.began(Open(BEN))
         await eventually(lambda: len(state._sessions) == 2)
-        await state.end_session("s-ana", 60)
+        await state.end_session("s-ana", 60, "bastion")
         await eventually(lambda: session.ended is not None)
         assert isinstance(session.ended, EndedByAdmin)
+        assert session.ended.by == "bastion"
         assert untouched.ended is None
 
 

@@ -42,7 +42,7 @@ async def test_tickets_are_bounded_and_expired_ones_make_room(monkeypatch):
 async def test_ends_are_bounded(monkeypatch):
     monkeypatch.setattr(memory, "MAX_ENDS", 2)
     state = MemoryState(Clock())
-    assert [await state.end_session(str(number), 30) for number in range(3)] == [True, True, False]
+    assert [await state.end_session(str(number), 30, "bastion") for number in range(3)] == [True, True, False]
 
 
 async def test_news_that_a_listener_does_not_hear_are_bounded(monkeypatch):
@@ -52,9 +52,9 @@ async def test_news_that_a_listener_does_not_hear_are_bounded(monkeypatch):
     first = asyncio.ensure_future(anext(news))
     await asyncio.sleep(0)
     for number in range(5):
-        await state.end_session(str(number), 30)
-    assert [await first, await anext(news)] == [Ended("0"), Ended("1")]
-    await state.end_session("6", 30)
-    assert await anext(news) == Ended("6")
+        await state.end_session(str(number), 30, "bastion")
+    assert [await first, await anext(news)] == [Ended("0", "bastion"), Ended("1", "bastion")]
+    await state.end_session("6", 30, "bastion")
+    assert await anext(news) == Ended("6", "bastion")
     await news.aclose()
     assert not state._listeners

@@ -27,7 +27,7 @@ async def heard(state: State) -> AsyncIterator[asyncio.Queue[News]]:
             async for each in news:
                 if isinstance(each, Gap):
                     continue
-                if each == Ended("listening?"):
+                if each == Ended("listening?", "bastion"):
                     listening.set()
                 else:
                     queue.put_nowait(each)
@@ -35,7 +35,7 @@ async def heard(state: State) -> AsyncIterator[asyncio.Queue[News]]:
     task = asyncio.create_task(listen())
     async with asyncio.timeout(20):
         while not listening.is_set():
-            await state.end_session("listening?", 1)
+            await state.end_session("listening?", 1, "bastion")
             await asyncio.sleep(0.02)
     yield queue
     task.cancel()
@@ -122,7 +122,7 @@ async def test_a_beat_finds_who_took_a_console_and_keeps_the_rest(two):
     lost, kept = await leased(two.here, ANA), await leased(two.here, ANA, console="lab/other")
     theirs = await leased(two.there, BEN, take=True)
     beat = await two.here.beat([lost, kept], {})
-    assert (beat.lost, beat.ended) == ([(lost, theirs)], set())
+    assert (beat.lost, beat.ended) == ([(lost, theirs)], {})
     assert (await two.there.beat([theirs], {})).lost == []
 
 
@@ -141,14 +141,14 @@ async def test_a_beat_sets_a_lease_again_that_was_lost_and_the_next_owner_is_abo
 
 
 async def test_a_beat_tells_which_sessions_were_ended(two):
-    await two.there.end_session("s1", 30)
-    await two.there.end_session("s9", 30)
-    assert (await two.here.beat([], {"s0": "{}", "s1": "{}"})).ended == {"s1"}
+    await two.there.end_session("s1", 30, "bastion")
+    await two.there.end_session("s9", 30, "bastion")
+    assert (await two.here.beat([], {"s0": "{}", "s1": "{}"})).ended == {"s1": "bastion"}
 
 
 async def test_an_end_is_remembered_for_its_time(two):
-    assert await two.here.end_session("s1", 30)
-    assert await two.here.end_session("s2", 0.05)
+    assert await two.here.end_session("s1", 30, "bastion")
+    assert await two.here.end_session("s2", 0.05, "bastion")
     assert await two.there.ended("s1")
     await asyncio.sleep(0.1)
     assert not await two.there.ended("s2")
@@ -156,7 +156,7 @@ async def test_an_end_is_remembered_for_its_time(two):
 
 
 async def test_an_end_of_a_grant_that_is_over_is_no_fault(two):
-    assert await two.here.end_session("s1", 0)
+    assert await two.here.end_session("s1", 0, "bastion")
 
 
 async def test_records_of_sessions_are_seen_by_all_replicas(two):
@@ -185,8 +185,8 @@ async def test_a_record_is_rewritten_and_forgotten(two):
 
 async def test_ends_are_news_everywhere(two):
     async with heard(two.here) as here, heard(two.there) as there:
-        await two.there.end_session("s1", 30)
-        assert [await next_of(here), await next_of(there)] == [Ended("s1")] * 2
+        await two.there.end_session("s1", 30, "bastion")
+        assert [await next_of(here), await next_of(there)] == [Ended("s1", "bastion")] * 2
 
 
 async def test_a_console_that_follows_another_lease_is_news_and_a_free_one_is_none(two):

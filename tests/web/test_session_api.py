@@ -71,9 +71,9 @@ class Others:
         async def session(state: MemoryState, id_: str) -> str | None:
             return self.texts.get(id_) or await own_session(state, id_)
 
-        async def end_session(state: MemoryState, id_: str, ttl: float) -> bool:
+        async def end_session(state: MemoryState, id_: str, ttl: float, by: str) -> bool:
             self.ended[id_] = ttl
-            return await own_end(state, id_, ttl)
+            return await own_end(state, id_, ttl, by)
 
         monkeypatch.setattr(MemoryState, "sessions", sessions)
         monkeypatch.setattr(MemoryState, "session", session)
