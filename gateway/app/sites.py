@@ -56,7 +56,7 @@ class Sites:
         metrics_open = settings.admin.metrics_open
         sessions = SessionApi(Directory(registry, state, letting_in.access), audit)
         self.admin = AdminSite(
-            self._tickets, sessions, metrics, readiness, self._keys, audit, metrics_open=metrics_open
+            self._tickets, sessions, self._pages, metrics, readiness, self._keys, audit, metrics_open=metrics_open
         )
 
     async def follow(self, settings: Settings) -> Commit:

@@ -29,9 +29,10 @@ from gateway.telemetry.audit import Audit
 from gateway.telemetry.metrics import Metrics
 from gateway.web.admin import AdminSite
 from gateway.web.listen import Entrance, Listener, listen
+from gateway.web.pages import security_headers
 from gateway.web.public import Readiness
 
-Site = tuple[list[web.RouteDef], Middleware, Entrance]
+Site = tuple[list[web.RouteDef], Middleware, Entrance, dict[str, str]]
 
 CLOSE_TIMEOUT = 5.0
 """Seconds that all sessions together may take to say goodbye at the end of the process."""
@@ -98,12 +99,17 @@ async def running(
         entry = await stack.enter_async_context(letting_in(settings.access, state, audit))
         sites = Sites(settings, entry, provided.providers, registry, state, audit, metrics, readiness, listed=listed)
         listeners: list[Listener] = []
-        for routes, guard, entrance in (
-            (sites.admin.routes(), sites.admin.guard, admin_entrance(settings, shared)),
-            (sites.public.routes(), sites.public.guard, public_entrance(settings, sites.proxies, shared)),
+        for routes, guard, entrance, headers in (
+            (sites.admin.routes(), sites.admin.guard, admin_entrance(settings, shared), security_headers([])),
+            (
+                sites.public.routes(),
+                sites.public.guard,
+                public_entrance(settings, sites.proxies, shared),
+                sites.headers,
+            ),
             *_metrics_alone(settings, sites.admin, shared),
         ):
-            listener = await listen(entrance, routes, guard, sites.headers)
+            listener = await listen(entrance, routes, guard, headers)
             stack.push_async_callback(listener.close)
             listeners.append(listener)
         sites.links.port = listeners[1].port
@@ -133,4 +139,4 @@ def _metrics_alone(settings: Settings, site: AdminSite, shared: Shared) -> list[
     """The listener that has nothing but metrics and health, if there is to be one."""
     if not settings.admin.metrics_port:
         return []
-    return [(site.metrics_routes(), site.guard, metrics_entrance(settings, shared))]
+    return [(site.metrics_routes(), site.guard, metrics_entrance(settings, shared), security_headers([]))]

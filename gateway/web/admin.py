@@ -1,4 +1,4 @@
-"""The admin listener: metrics, health, and the API for those who hold a key."""
+"""The admin listener: metrics, health, the operator's page, and the API for those who hold a key."""
 
 from collections.abc import Awaitable, Callable
 
@@ -8,10 +8,14 @@ from gateway.telemetry.audit import Audit
 from gateway.telemetry.metrics import Metrics
 from gateway.web import openapi, problems
 from gateway.web.keys import Key, Keys
+from gateway.web.pages import Pages
 from gateway.web.problems import Refused
 from gateway.web.public import Readiness, health_routes
 from gateway.web.session_api import SessionApi
 from gateway.web.ticket_api import TicketApi
+
+ASSETS = frozenset({"operator.js", "operator.css", "icon.svg"})
+"""What the operator's page consists of: for anybody who gets here, as all that is worth a key comes by the API."""
 
 Handler = Callable[[web.Request, Key], Awaitable[web.StreamResponse]]
 
@@ -23,6 +27,7 @@ class AdminSite:
         self,
         tickets: TicketApi,
         sessions: SessionApi,
+        pages: Pages,
         metrics: Metrics,
         readiness: Readiness,
         keys: Keys,
@@ -32,6 +37,7 @@ class AdminSite:
     ) -> None:
         self._tickets = tickets
         self._sessions = sessions
+        self._pages = pages
         self._metrics = metrics
         self._readiness = readiness
         self._keys = keys
@@ -49,6 +55,8 @@ class AdminSite:
             web.get("/api/v1/sessions/{id}", self._with_key(sessions.show)),
             web.delete("/api/v1/sessions/{id}", self._with_key(sessions.end)),
             web.get("/api/v1/openapi.json", self._describe),
+            web.get("/", self._page),
+            web.get("/static/{name}", self._static),
             *self.metrics_routes(),
         ]
 
@@ -67,6 +75,15 @@ class AdminSite:
             if refused.refusal.status in (401, 403):
                 self._audit.note("api_refused", source=request.remote or "", outcome=refused.refusal.name)
             raise
+
+    async def _page(self, _: web.Request) -> web.Response:
+        return self._pages.page("operator.html")
+
+    async def _static(self, request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        if name not in ASSETS:
+            raise Refused(problems.NOT_FOUND)
+        return self._pages.asset(request, name)
 
     async def _describe(self, _: web.Request) -> web.Response:
         return web.json_response(openapi.document(), headers={"Cache-Control": "no-store"})

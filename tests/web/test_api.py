@@ -244,6 +244,20 @@ async def test_metrics_ask_for_a_key_where_they_are_not_open():
         assert (shut.status, opened.status, health.status) == (401, 200, 200)
 
 
+async def test_the_operators_page_is_for_anybody_and_nobodys_frame():
+    async with ticketed(listen={"port": 0, "embed_origins": ["https://portal.example.com"]}) as running:
+        for path, status in (
+            ("/", 200),
+            ("/static/operator.js", 200),
+            ("/static/icon.svg", 200),
+            ("/static/console.js", 404),
+            ("/static/..%2fadmin.py", 404),
+        ):
+            async with running.http.get(running.admin + path) as answer:
+                assert answer.status == status, path
+                assert answer.headers["Content-Security-Policy"].endswith("frame-ancestors 'none'")
+
+
 async def test_metrics_have_a_listener_of_their_own_where_one_is_set(unused_tcp_port: int):
     async with ticketed(admin={"keys": KEYS, "metrics_port": unused_tcp_port}) as running:
         base = f"http://127.0.0.1:{unused_tcp_port}"
@@ -292,4 +306,4 @@ async def test_the_api_describes_what_it_answers():
 
 def _admin_routes() -> list[Any]:
     nothing: Any = MagicMock()
-    return AdminSite(nothing, nothing, nothing, nothing, nothing, nothing, metrics_open=True).routes()
+    return AdminSite(nothing, nothing, nothing, nothing, nothing, nothing, nothing, metrics_open=True).routes()
