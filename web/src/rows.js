@@ -49,7 +49,7 @@ export class Rows {
     for (const kind of ["", "", "state", "number", "number", "number", "number", "number", "dim", ""]) {
       row.insertCell().className = kind;
     }
-    for (const at of [0, 1]) row.cells[at].append(document.createElement("b"), document.createElement("small"));
+    for (const at of [0, 1, 2]) row.cells[at].append(document.createElement("b"), document.createElement("small"));
     const button = document.createElement("button");
     button.type = "button";
     button.textContent = "End";
@@ -65,13 +65,14 @@ function fill(row, session) {
   const { console: name, user, source, reference, state, upstream, replica, per_second: rate } = session;
   row.dataset.text = [session.id, name, user, source, reference, state, upstream, replica].join("\n").toLowerCase();
   row.dataset.state = state;
-  const [where, who] = row.cells;
+  const [where, who, how] = row.cells;
   put(where.firstChild, name);
   put(where.lastChild, upstream);
   put(who.firstChild, user);
   put(who.lastChild, reference ? `${source} · ${reference}` : source);
+  put(how.firstChild, state);
+  put(how.lastChild, session.rights.control ? "" : "view only");
   const figures = [
-    state + (session.rights.control ? "" : ", view only"),
     ago(session.started_at),
     session.last_input_at ? ago(session.last_input_at) : "–",
     `${size(rate.bytes.to_browser)}/s`,
@@ -79,7 +80,7 @@ function fill(row, session) {
     session.splices,
     replica,
   ];
-  figures.forEach((text, at) => put(row.cells[at + 2], String(text)));
+  figures.forEach((text, at) => put(row.cells[at + 3], String(text)));
   row.cells[5].title = `${size(session.passed.bytes.to_browser)} in ${session.passed.messages.to_browser} messages`;
   row.cells[6].title = `${size(session.passed.bytes.to_upstream)} in ${session.passed.messages.to_upstream} messages`;
   row.cells[9].firstChild.setAttribute("aria-label", `End the session of ${user} at ${name}`);
