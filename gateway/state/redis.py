@@ -213,19 +213,18 @@ async def connected(address: Address, prefix: str, replica: str) -> AsyncIterato
 
     Raises ConfigurationError if it is there and of no use.
     """
-    link = Link(address)
-    state = RedisState(link, prefix, replica, time.monotonic)
-    try:
-        await link.look()
-    except StateAway as away:
-        structlog.get_logger().warning("state.away", state=str(address), cause=str(away))
-    looking = asyncio.create_task(link.keep_looking())
-    try:
-        yield state
-    finally:
-        looking.cancel()
-        await asyncio.wait([looking])
-        await link.close()
+    async with aclosing(Link(address)) as link:
+        state = RedisState(link, prefix, replica, time.monotonic)
+        try:
+            await link.look()
+        except StateAway as away:
+            structlog.get_logger().warning("state.away", state=str(address), cause=str(away))
+        looking = asyncio.create_task(link.keep_looking())
+        try:
+            yield state
+        finally:
+            looking.cancel()
+            await asyncio.wait([looking])
 
 
 def _ms(seconds: float) -> int:
