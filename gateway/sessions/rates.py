@@ -15,6 +15,8 @@ Counts = tuple[int, ...]
 class Rates:
     """The traces of one session, which opened `now`. Times are the loop's; counts are totals since the opening."""
 
+    __slots__ = ("_before", "_opened_at")
+
     def __init__(self, now: float) -> None:
         self._opened_at = now
         self._before: list[tuple[int, Counts]] = []

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +15,7 @@ from gateway.sessions import registry
 from gateway.sessions.records import Passed, SessionRecord
 from gateway.state.memory import MemoryState
 from gateway.state.state import StateAway
+from gateway.telemetry.replica import replica
 
 BELL = b"\x02"
 KEY_A = b"\x04\x01\x00\x00\x00\x00\x00\x61"
@@ -159,6 +161,27 @@ async def test_sessions_of_other_replicas_are_listed_shown_and_filtered(monkeypa
         assert others[0]["replica"] == "another" != here["replica"]
         for query, ids in (("?user=bob", ["s1"]), ("?console=lab/other", ["s2"]), ("?reference=CHG-17", ["s1", "s2"])):
             assert [session["id"] for session in await sessions(running, query)] == ids
+        await ws.close()
+
+
+async def test_what_this_replica_wrote_itself_and_what_nobody_can_read_is_not_listed(monkeypatch: pytest.MonkeyPatch):
+    over = replace(elsewhere("s1"), replica=replica())
+    others = Others(monkeypatch, over, elsewhere("s2"))
+    others.texts["s3"] = '{"from": "another version"}'
+    async with site(NOWHERE) as running:
+        assert [session["id"] for session in await sessions(running)] == ["s2"]
+        for id_ in ("s1", "s3"):
+            assert (await ask(running, "GET", f"/sessions/{id_}"))[0] == 404
+
+
+async def test_a_browser_that_came_back_here_is_one_session(monkeypatch: pytest.MonkeyPatch):
+    async with ScriptedServer(idle).running() as server, site({"vm": server.url}) as running:
+        ws = await running.dial()
+        await rfb_handshake(ws)
+        (session,) = await sessions(running)
+        Others(monkeypatch, elsewhere(session["id"], console="lab/vm"))
+        assert [one["replica"] for one in await sessions(running)] == [session["replica"]]
+        assert (await ask(running, "GET", f"/sessions/{session['id']}"))[1]["replica"] == session["replica"]
         await ws.close()
 
 
