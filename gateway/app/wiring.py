@@ -1,6 +1,7 @@
 """From settings to a running gateway: which parts there are, what each is given, in which order they go."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -16,6 +17,7 @@ from gateway.app.opening import letting_in
 from gateway.app.providing import providing
 from gateway.app.sharing import sharing
 from gateway.app.sites import Sites
+from gateway.app.tracing import tracing
 from gateway.config.settings import Settings
 from gateway.errors import GoingAway
 from gateway.relay.buffer import ReceiveBuffer
@@ -92,26 +94,15 @@ async def running(
         metrics.state_up.set_function(lambda: state.up)
         readiness.state_up = lambda: state.up
         leases = Leases(state)
-        shared = Shared(buffer or ReceiveBuffer(), metrics, HeldTotal(settings.limits.held_total), state, leases, audit)
+        traces = await stack.enter_async_context(tracing(os.environ))
+        held = HeldTotal(settings.limits.held_total)
+        shared = Shared(buffer or ReceiveBuffer(), metrics, held, state, leases, audit, traces)
         registry = Registry(settings.limits, provided.terms.__getitem__, shared)
         await stack.enter_async_context(Heartbeat(state, leases, registry).beating())
-        await stack.enter_async_context(measuring(metrics, registry, shared.held_total, readiness))
+        await stack.enter_async_context(measuring(metrics, registry, held, readiness))
         entry = await stack.enter_async_context(letting_in(settings.access, state, audit))
         sites = Sites(settings, entry, provided.providers, registry, state, audit, metrics, readiness, listed=listed)
-        listeners: list[Listener] = []
-        for routes, guard, entrance, headers in (
-            (sites.admin.routes(), sites.admin.guard, admin_entrance(settings, shared), security_headers([])),
-            (
-                sites.public.routes(),
-                sites.public.guard,
-                public_entrance(settings, sites.proxies, shared),
-                sites.headers,
-            ),
-            *_metrics_alone(settings, sites.admin, shared),
-        ):
-            listener = await listen(entrance, routes, guard, headers)
-            stack.push_async_callback(listener.close)
-            listeners.append(listener)
+        listeners = await _listeners(settings, sites, shared, stack)
         sites.links.port = listeners[1].port
         # Before the listeners go: they would drop sockets without a Close frame.
         stack.push_async_callback(registry.end_all, GoingAway("the gateway stops"), timeout=CLOSE_TIMEOUT)
@@ -120,6 +111,21 @@ async def running(
         stack.callback(gateway.refuse)
         readiness.state = "ready"
         yield gateway
+
+
+async def _listeners(settings: Settings, sites: Sites, shared: Shared, stack: AsyncExitStack) -> list[Listener]:
+    """Those of the admin site and the public one, and the one for metrics alone, if there is to be one."""
+    admin, public = sites.admin, sites.public
+    listeners: list[Listener] = []
+    for routes, guard, entrance, headers in (
+        (admin.routes(), admin.guard, admin_entrance(settings, shared), security_headers([])),
+        (public.routes(), public.guard, public_entrance(settings, sites.proxies, shared), sites.headers),
+        *_metrics_alone(settings, admin, shared),
+    ):
+        listener = await listen(entrance, routes, guard, headers)
+        stack.push_async_callback(listener.close)
+        listeners.append(listener)
+    return listeners
 
 
 def _limits(registry: Registry, shared: Shared) -> Prepare:

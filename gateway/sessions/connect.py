@@ -7,7 +7,7 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 
 from gateway.access.grants import Grant
@@ -17,6 +17,7 @@ from gateway.providers.target import Target
 from gateway.relay.dial import dial
 from gateway.relay.opening import UpstreamOpening
 from gateway.sessions.terms import Shared, Terms
+from gateway.telemetry.traces import Phase, Span
 
 HANDSHAKE_TIMEOUT = 10.0
 """Seconds for the server's RFB handshake: a few round trips, and no person is asked for anything."""
@@ -99,7 +100,7 @@ class Connector:
             self._report("session.dialling", upstream=str(target), request_id=target.request_id)
             metrics = self._around.metrics
             metrics.address_age_seconds.observe(target.age(located))
-            with metrics.dial_seconds.labels(self._terms.kind).time():
+            with metrics.dial_seconds.labels(self._terms.kind).time(), self._span("dial"):
                 opening = await dial(target, self._around.buffer)
         dialled = time.monotonic()
         try:
@@ -136,10 +137,13 @@ class Connector:
         if spent.wait:
             raise RateLimited(f"{per_minute} dials of the instance in a minute are spent", retry_after=spent.wait)
 
+    def _span(self, phase: Phase) -> AbstractContextManager[Span]:
+        return self._around.traces.span(phase, kind=self._terms.kind, provider=self._provider.name)
+
     async def _locate(self) -> Target:
         metrics = self._around.metrics
         try:
-            with metrics.locate_seconds.labels(self._terms.kind).time():
+            with metrics.locate_seconds.labels(self._terms.kind).time(), self._span("locate"):
                 return await self._provider.locate(
                     self._instance,
                     session=self._grant.session,
@@ -156,7 +160,8 @@ class Connector:
         password = target.password.get_secret_value() if target.password else None
         try:
             async with asyncio.timeout(HANDSHAKE_TIMEOUT):
-                with self._around.metrics.handshake_seconds.labels(self._terms.kind).time():
+                timing = self._around.metrics.handshake_seconds.labels(self._terms.kind).time()
+                with timing, self._span("handshake"):
                     return await opening.shake(password, shared=shared)
         except TimeoutError as error:
             raise UpstreamUnreachable(f"{target} stopped in RFB's handshake for {HANDSHAKE_TIMEOUT:g} s") from error

@@ -108,10 +108,12 @@ class Session:
         self._log.info("session.started", user=self.grant.user, source=self.source)
         self._browser.report_end(self.end)
         error = GatewayError("the session's task was cancelled")
-        try:
-            error = await self._live()
-        finally:
-            self._close(error)
+        with self._shared.traces.span("session", session=self.grant.session, console=self.grant.console) as span:
+            try:
+                error = await self._live()
+            finally:
+                self._close(error)
+                span.ended(error.ending)
 
     async def _live(self) -> GatewayError:
         """Run the phases until one fails or somebody ends the session: the reason."""
@@ -162,7 +164,9 @@ class Session:
             )
             self._log.info("session.open", upstream=self.upstream)
             while True:
-                reached = await self._splice(relay, reached, await relay.until_lost())
+                error = await relay.until_lost()
+                with self._shared.traces.span("splice"):
+                    reached = await self._splice(relay, reached, error)
         finally:
             self.watch.flush()
             self.watch = None

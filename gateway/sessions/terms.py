@@ -11,6 +11,7 @@ from gateway.sessions.leases import Leases
 from gateway.state.state import State
 from gateway.telemetry.audit import Audit
 from gateway.telemetry.metrics import Metrics
+from gateway.telemetry.traces import NoTraces, Traces
 
 DIALS_AT_ONCE = 8
 """Dials of one cloud account that run at a time: when an upstream proxy falls, its sessions do not all call at once."""
@@ -57,6 +58,7 @@ class Shared:
     state: State
     leases: Leases
     audit: Audit
+    traces: Traces = field(default_factory=NoTraces)
     ponging: set[str] = field(default_factory=set)
     idle_limits: IdleLimits = field(default_factory=IdleLimits)
     _dials: dict[str, asyncio.Semaphore] = field(default_factory=dict)
