@@ -1,4 +1,4 @@
-"""Hooks that every test shares: missing components are named and counted, logs of failed tests are kept."""
+"""Hooks that every test shares: missing components are named, figures told at the end, logs of failed tests kept."""
 
 import re
 import shutil
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from support.components import install_command, missing, missing_is_failure
+from support.figures import FIGURES
 
 from gateway.compiled.loader import framing
 
@@ -41,6 +42,10 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if FIGURES:
+        terminalreporter.section("figures")
+        for line in FIGURES:
+            terminalreporter.write_line(line)
     absent = config.stash[_absent]
     if not absent:
         return

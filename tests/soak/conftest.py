@@ -1,10 +1,9 @@
-"""One gateway for all soaks, so that what one of them leaves behind is seen by the next; figures at the end."""
+"""One gateway for all soaks, so that what one of them leaves behind is seen by the next."""
 
 from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
-from support.soak import FIGURES
 from support.soak_house import House, running_house
 
 
@@ -12,10 +11,3 @@ from support.soak_house import House, running_house
 async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
     async with running_house(tmp_path_factory.mktemp("soak")) as running:
         yield running
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if FIGURES:
-        terminalreporter.section("soak")
-        for line in FIGURES:
-            terminalreporter.write_line(line)

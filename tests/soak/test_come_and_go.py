@@ -4,7 +4,8 @@ import asyncio
 import time
 
 import pytest
-from support.soak import FIGURES, FLAT, SECONDS, open_files, threads
+from support.figures import FIGURES
+from support.soak import FLAT, SECONDS, open_files, threads
 from support.soak_house import House
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120 + 6 * SECONDS)]

@@ -8,11 +8,12 @@ import contextlib
 import time
 
 import pytest
+from support.figures import FIGURES
 from support.programs import eventually
 from support.raw_browser import RawBrowser
 from support.rfb_client import messages
 from support.rfb_client.wire import Encoding
-from support.soak import ASK, FIGURES, FLAT, SECONDS, settled, watched
+from support.soak import ASK, FLAT, SECONDS, settled, watched
 from support.soak_house import House
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120 + 6 * SECONDS)]

@@ -23,7 +23,6 @@ EVERY = 0.1  # seconds between two samples
 SECONDS = float(os.environ.get("SOAK_SECONDS", "1.0"))  # of each phase
 FLAT = 2.0  # MiB: what an allocator may keep or give back; a leak of 1 KB a picture would be more
 ASK = messages.update_request(0, 0, 64, 48, incremental=False)
-FIGURES: list[str] = []  # lines for the end of the run
 
 
 @dataclass(slots=True)

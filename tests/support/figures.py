@@ -1,0 +1,3 @@
+"""Lines that tests have measured, for the end of the run."""
+
+FIGURES: list[str] = []
