@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 
+import structlog
 from aiohttp import web
 
 from gateway.access.access import Access
@@ -130,6 +131,14 @@ class PublicSite:
             opening = await self._access.grant(console, caller)
         self._known(request)
         grant = opening.grant
+        structlog.get_logger().info(
+            "grant.opened",
+            session=grant.session,
+            console=console,
+            user=grant.user,
+            source=caller.source,
+            returned=opening.returned,
+        )
         self._check_room(grant.session, grant.user, caller.source, console)  # a page never learns why an upgrade failed
         body = {
             "ticket": opening.ticket,
