@@ -274,8 +274,11 @@ async def test_after_a_flush_a_beat_puts_back_all_that_still_holds(server: Redis
         assert (await other.spend(BUDGET, 5)).wait == 0, "what is put back twice counts once"
 
 
-async def test_of_two_who_think_that_they_have_a_console_the_lower_epoch_loses(server: RedisServer):
+async def test_of_two_who_think_that_they_have_a_console_the_lower_epoch_loses(
+    server: RedisServer, monkeypatch: pytest.MonkeyPatch
+):
     """A split: the first could not be asked while the second took the console."""
+    monkeypatch.setattr(link, "CALL_LIMIT", 0.5)
     async with line(server.port) as cut_off, replicas(cut_off.port, server.port) as (first, second):
         mine = await leased(first, ANA)
         cut_off.delay = None
@@ -314,7 +317,7 @@ async def test_no_call_waits_longer_than_two_seconds_for_a_silent_redis(server: 
 
 async def test_cut_connections_cost_at_most_a_moment(server: RedisServer):
     async with line(server.port) as flaky, replicas(flaky.port) as (state,):
-        for number in range(5):
+        for number in range(3):
             await state.put_ticket(f"t{number}", "v", 30)
             flaky.cut()
             await eventually(lambda number=number: _takes(state, f"t{number}"), within=20)
