@@ -18,9 +18,9 @@ def cursor(place: Place) -> str:
     return urlsafe_b64encode(f"{seconds!r} {id_}".encode()).decode().rstrip("=")
 
 
-def after(text: str) -> Place | None:
-    """The place that `text` was made of; None for "". Raises Refused for what is no cursor of ours."""
-    if not text:
+def after(text: str | None) -> Place | None:
+    """The place that `text` was made of; None without one. Raises Refused for what is no cursor of ours."""
+    if text is None:
         return None
     try:
         if len(text) > MAX_CURSOR:

@@ -81,31 +81,37 @@ def document() -> dict[str, Any]:
         "components": {"schemas": schemas, "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}}},
         "paths": {
             "/api/v1/tickets": {
-                "post": _operation("Mint a ticket", {201: _ref("Ticket"), 400: None, 403: None, 422: None, 429: None})
+                "post": _operation(
+                    "mintTicket", "Mint a ticket", {201: _ref("Ticket"), 400: None, 403: None, 422: None, 429: None}
+                )
                 | {"requestBody": {"required": True, **_json(_ref("TicketOrder"))}}
             },
             "/api/v1/tickets/{id}": {
                 "parameters": id_,
-                "delete": _operation("Void a ticket", {204: None, 403: None, 404: None}),
+                "delete": _operation("voidTicket", "Void a ticket", {204: None, 403: None, 404: None}),
             },
             "/api/v1/sessions": {
                 "parameters": filters,
-                "get": _operation("List the open sessions", {200: _ref("Sessions"), 403: None, 422: None})
+                "get": _operation(
+                    "listSessions", "List the open sessions", {200: _ref("Sessions"), 403: None, 422: None}
+                )
                 | {"parameters": paging},
                 "delete": _operation(
-                    "End the sessions of a user, console or reference", {204: None, 403: None, 422: None, 429: None}
+                    "endSessions",
+                    "End the sessions of a user, console or reference",
+                    {204: None, 403: None, 422: None, 429: None},
                 ),
             },
             "/api/v1/sessions/{id}": {
                 "parameters": id_,
-                "get": _operation("Tell of a session", {200: _ref("Session"), 403: None, 404: None}),
-                "delete": _operation("End a session", {204: None, 403: None, 404: None, 429: None}),
+                "get": _operation("showSession", "Tell of a session", {200: _ref("Session"), 403: None, 404: None}),
+                "delete": _operation("endSession", "End a session", {204: None, 403: None, 404: None, 429: None}),
             },
         },
     }
 
 
-def _operation(summary: str, answers: dict[int, Schema | None]) -> dict[str, Any]:
+def _operation(name: str, summary: str, answers: dict[int, Schema | None]) -> dict[str, Any]:
     described: dict[str, Any] = {}
     for status, schema in {**answers, 401: None, 503: None}.items():
         described[str(status)] = {"description": "Done" if status < 300 else "Refused"}
@@ -113,7 +119,7 @@ def _operation(summary: str, answers: dict[int, Schema | None]) -> dict[str, Any
             described[str(status)] |= _json(schema)
         elif status >= 300:
             described[str(status)] |= _json(_ref("Problem"), "application/problem+json")
-    return {"summary": summary, "responses": described}
+    return {"operationId": name, "summary": summary, "responses": described}
 
 
 def _parameter(name: str, place: str, schema: Schema = TEXT) -> dict[str, Any]:

@@ -103,4 +103,5 @@ async def as_problems(request: web.Request, handler: Handler) -> web.StreamRespo
         return document(STATE_AWAY)
     except web.HTTPException as error:
         known = _BY_STATUS.get(error.status)
-        return document(known or Refusal(error.status, "malformed", error.reason))
+        headers = {name: error.headers[name] for name in ("Allow",) if name in error.headers}
+        return document(known or Refusal(error.status, "malformed", error.reason), headers)

@@ -42,7 +42,7 @@ class SessionApi:
         """
         key.needs("sessions")
         query = _query(request, FILTERS + PAGING)
-        limit, begin = _limit(query.pop("limit", "")), after(query.pop("cursor", ""))
+        limit, begin = _limit(query.pop("limit", str(LIMIT))), after(query.pop("cursor", None))
         body: dict[str, Any] = {}
         try:
             records = await self._directory.everywhere()
@@ -114,9 +114,9 @@ def _query(request: web.Request, known: tuple[str, ...]) -> dict[str, str]:
 
 
 def _limit(text: str) -> int:
-    if text and not (text.isascii() and text.isdigit() and len(text) <= 4 and 1 <= int(text) <= LIMIT):
+    if not (text.isascii() and text.isdigit() and len(text) <= 4 and 1 <= int(text) <= LIMIT):
         raise Refused(problems.INVALID, f"limit: must be 1 to {LIMIT}")
-    return int(text or LIMIT)
+    return int(text)
 
 
 def _wanted(records: list[SessionRecord], query: Mapping[str, str], key: Key) -> list[SessionRecord]:

@@ -244,6 +244,16 @@ async def test_metrics_ask_for_a_key_where_they_are_not_open():
         assert (shut.status, opened.status, health.status) == (401, 200, 200)
 
 
+async def test_a_method_that_an_address_does_not_know_is_answered_with_those_that_it_does():
+    headers = {"Authorization": "Bearer k-all"}
+    async with (
+        ticketed() as running,
+        running.http.post(f"{running.admin}/api/v1/sessions", headers=headers) as answer,
+    ):
+        assert (answer.status, (await answer.json(content_type=None))["name"]) == (405, "method_not_allowed")
+        assert answer.headers["Allow"] == "DELETE,GET,HEAD"
+
+
 async def test_the_operators_page_is_for_anybody_and_nobodys_frame():
     async with ticketed(listen={"port": 0, "embed_origins": ["https://portal.example.com"]}) as running:
         for path, status in (

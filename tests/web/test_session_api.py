@@ -130,7 +130,19 @@ async def test_pages_hold_every_session_once_in_order_also_while_some_come_and_g
 
 
 @pytest.mark.parametrize(
-    "query", ["limit=0", "limit=1001", "limit=-1", "limit=x", "limit=1e2", "cursor=x", "cursor=%00", "cursor=YSBi"]
+    "query",
+    [
+        "limit=",
+        "cursor=",
+        "limit=0",
+        "limit=1001",
+        "limit=-1",
+        "limit=x",
+        "limit=1e2",
+        "cursor=x",
+        "cursor=%00",
+        "cursor=YSBi",
+    ],
 )
 async def test_pages_that_there_are_not_are_refused(query: str):
     async with site(NOWHERE) as running:
