@@ -72,8 +72,18 @@ class SessionApi:
         query = _query(request, FILTERS)
         if not any(query.values()):
             raise Refused(problems.INVALID, f"needs one of {', '.join(FILTERS)}")
-        for record in _wanted(await self._directory.everywhere(), query, key):
-            await self._end(record, request, key)
+        failed: StateAway | Refused | None = None
+        try:
+            records = await self._directory.everywhere()
+        except StateAway as away:
+            records, failed = self._directory.here(), away
+        for record in _wanted(records, query, key):
+            try:
+                await self._end(record, request, key)
+            except (StateAway, Refused) as error:  # the others are to end all the same
+                failed = error
+        if failed is not None:
+            raise failed
         return web.Response(status=204)
 
     async def _named(self, request: web.Request, key: Key) -> SessionRecord:

@@ -211,7 +211,7 @@ async def test_while_the_state_is_away_those_of_this_replica_are_told_and_end_at
     async def away(self: MemoryState, *_: object) -> None:
         raise StateAway("no answer")
 
-    async with ScriptedServer(idle).running() as server, site({"vm": server.url}) as running:
+    async with ScriptedServer(idle).running() as server, site({"vm": server.url, "vm2": server.url}) as running:
         ws = await running.dial()
         await rfb_handshake(ws)
         for name in ("sessions", "session", "end_session"):
@@ -221,6 +221,9 @@ async def test_while_the_state_is_away_those_of_this_replica_are_told_and_end_at
         (session,) = body["sessions"]
         assert (await ask(running, "GET", f"/sessions/{session['id']}"))[0] == 200
         assert (await ask(running, "GET", "/sessions/far"))[0] == 503
-        status, problem = await ask(running, "DELETE", f"/sessions/{session['id']}")
-        assert (status, problem["name"]) == (503, "state_away")
-        assert await ending(ws) == (4410, "ended_by_admin")
+        again = await running.dial("lab/vm2")
+        await rfb_handshake(again)
+        for browser, path in ((ws, f"/sessions/{session['id']}"), (again, "/sessions?console=lab/vm2")):
+            status, problem = await ask(running, "DELETE", path)
+            assert (status, problem["name"]) == (503, "state_away")
+            assert await ending(browser) == (4410, "ended_by_admin")
