@@ -1,5 +1,6 @@
 """What replicas tell each other at once, by Redis's pub/sub: it may be lost, and is found by the next beat then."""
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator
 from typing import Any
@@ -19,14 +20,16 @@ def ended(session: str, by: str) -> str:
 
 async def heard(pubsub: PubSub, channel: str) -> AsyncGenerator[News, None]:
     """Listen to `channel`. Raises what redis-py does, and TimeoutError, where the line is lost."""
-    await pubsub.subscribe(channel)
+    async with asyncio.timeout(QUIET):
+        await pubsub.subscribe(channel)
     asked = False
     while True:
         message = await pubsub.get_message(timeout=QUIET)
         if message is None:
             if asked:
                 raise TimeoutError("no answer to a ping")
-            await pubsub.ping()
+            async with asyncio.timeout(QUIET):
+                await pubsub.ping()
         asked = message is None
         if message is not None and message["type"] == "subscribe":
             yield Gap()
