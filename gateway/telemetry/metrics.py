@@ -5,7 +5,7 @@ instance or a session. Leaves counting to the caller: what is counted for each c
 added up there and reported here now and then.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics
@@ -138,6 +138,11 @@ class Metrics:
     def dropped(self, why: Literal["crowded", "too_often", "no_proxy", "bad_header"]) -> None:
         """Count a connection that was not let in: too many wait, too many of one source, or a PROXY header is amiss."""
         self._dropped.labels(why).inc()
+
+    def expect_refusals(self, reasons: Iterable[str]) -> None:
+        """Count these from 0 on: of a counter that begins at 1 nobody sees that it rose."""
+        for reason in reasons:
+            self._refusals.labels(reason)
 
     def refused(self, reason: str) -> None:
         """Count a request that was refused; `reason` is one of ours."""

@@ -54,6 +54,9 @@ AUDIT_AWAY = Refusal(503, "audit_away", "The gateway can't write down what it do
 STATE_AWAY = Refusal(503, "state_away", "The gateway can't ask what its replicas share; try again.", _SOON)
 INTERNAL = Refusal(500, "internal_error", "The gateway failed; its log has the details.")
 
+NAMES = tuple(dict.fromkeys(value.name for value in list(globals().values()) if isinstance(value, Refusal)))
+"""The names of all of them."""
+
 _BY_STATUS = {refusal.status: refusal for refusal in (MALFORMED, FORBIDDEN, NOT_FOUND, METHOD_NOT_ALLOWED, INTERNAL)}
 
 
