@@ -14,7 +14,11 @@ WORKDIR /src
 COPY pyproject.toml hatch_build.py README.md LICENSE NOTICE ./
 COPY web web
 COPY gateway gateway
-RUN pip --python /opt/vnc-gateway/bin/python install --no-cache-dir .
+# --build-arg EXTRAS=[otel] for traces.
+ARG EXTRAS=""
+# What is installed is this checkout, which has one version.
+# hadolint ignore=DL3013
+RUN pip --python /opt/vnc-gateway/bin/python install --no-cache-dir ".$EXTRAS"
 # An install without a compiler is a slower one, not a failed one: here it is a failed one.
 WORKDIR /
 RUN /opt/vnc-gateway/bin/python -c \
