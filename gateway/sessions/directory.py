@@ -5,16 +5,21 @@ heartbeat of each replica to hear of an end that was asked for elsewhere.
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from typing import TypeVar
 
 from gateway.access.access import Access
+from gateway.access.grants import Grant
 from gateway.sessions.records import SessionRecord
 from gateway.sessions.registry import Registry
 from gateway.sessions.session import Session
 from gateway.state.state import State
 
-READ_AT_ONCE = 100
-"""Records read before other work has its turn: 20 µs each, and the loop carries consoles."""
+AT_ONCE = 50
+"""Sessions looked at before other work has its turn: about 30 µs each, and the loop carries consoles."""
+
+Wanted = Callable[[Grant], bool]
+T = TypeVar("T")
 
 
 class Directory:
@@ -25,27 +30,23 @@ class Directory:
         self._state = state
         self._access = access
 
-    def here(self) -> list[SessionRecord]:
-        """The sessions of this replica, the oldest first.
+    async def here(self, wanted: Wanted) -> list[SessionRecord]:
+        """The sessions of this replica whose grant is `wanted`, the oldest first.
 
         When a browser returns before its old connection is gone there are two of one id: the newer is told.
         """
-        newest = {session.grant.session: session for session in self._registry}
-        records = [session.record(self._state.replica) for session in newest.values()]
+        newest = {session.grant.session: session for session in self._registry if wanted(session.grant)}
+        records = [session.record(self._state.replica) async for session in unhurried(newest.values())]
         return sorted(records, key=lambda record: record.order)
 
-    async def everywhere(self) -> list[SessionRecord]:
-        """The sessions of all replicas, the oldest first. Raises StateAway."""
+    async def everywhere(self, wanted: Wanted) -> list[SessionRecord]:
+        """The sessions of all replicas whose grant is `wanted`, the oldest first. Raises StateAway."""
         texts = await self._state.sessions()
-        found: list[SessionRecord] = []
-        for number, text in enumerate(texts, 1):
-            if number % READ_AT_ONCE == 0:
-                await asyncio.sleep(0)
-            record = self._elsewhere(text)
-            if record is not None:
-                found.append(record)
-        here = self.here()
-        ids = {record.id for record in here}
+        found = [
+            record async for text in unhurried(texts) if (record := self._elsewhere(text)) and wanted(record.grant)
+        ]
+        here = await self.here(wanted)
+        ids = {session.grant.session for session in self._registry}
         return sorted([*here, *(record for record in found if record.id not in ids)], key=lambda record: record.order)
 
     async def named(self, id_: str) -> SessionRecord | None:
@@ -71,3 +72,11 @@ class Directory:
         """The record of a session of another replica; what we wrote ourselves is over, or told anew."""
         record = SessionRecord.from_json(text)
         return None if record is None or record.replica == self._state.replica else record
+
+
+async def unhurried(values: Iterable[T]) -> AsyncIterator[T]:
+    """Give `values` one by one, and other work its turn in between."""
+    for number, value in enumerate(values, 1):
+        yield value
+        if number % AT_ONCE == 0:
+            await asyncio.sleep(0)

@@ -63,10 +63,9 @@ class SessionRecord:
         """The reverse of `to_json`; None for what a version with other fields wrote, as in a rolling upgrade."""
         try:
             fields: dict[str, Any] = json.loads(text)
-            grant = Grant.from_json(json.dumps(fields.pop("grant")))
-            passed, per_second = Passed(**fields.pop("passed")), Passed(**fields.pop("per_second"))
-            return cls(grant=grant, passed=passed, per_second=per_second, **fields)
-        except (ValueError, TypeError, KeyError, AttributeError):
+            counts = {name: Passed(**fields[name]) for name in ("passed", "per_second")}
+            return cls(**{**fields, **counts, "grant": Grant.of(fields["grant"])})
+        except (ValueError, TypeError, KeyError):
             return None
 
 
