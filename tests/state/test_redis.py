@@ -127,6 +127,14 @@ async def test_a_lease_that_nobody_keeps_runs_out_and_the_next_epoch_is_higher(s
         assert (await dead.beat([lease], {})).lost == [(lease, theirs)], "it was only slow"
 
 
+async def test_an_epoch_is_higher_than_the_last_one_also_when_the_clock_of_redis_was_set_back(server: RedisServer):
+    async with replicas(server.port) as (state,), server.client() as redis:
+        await leased(state, ANA)
+        ahead = 4_000_000_000_000_000  # µs: in the year 2096
+        await redis.hset("vg:lease:lab/vm", "epoch", ahead)
+        assert (await leased(state, BEN, take=True)).epoch == ahead + 1
+
+
 async def _gone(redis: Redis, key: str) -> bool:
     return not await redis.exists(key)
 
@@ -311,6 +319,10 @@ async def test_no_call_waits_longer_than_two_seconds_for_a_silent_redis(server: 
         assert {type(result) for result in results} == {StateAway}
         assert 1 < time.monotonic() - begun < 2 + 1  # and what a loaded machine takes
         assert not state.up
+        begun = time.monotonic()
+        with pytest.raises(StateAway):
+            await state.ended("s")
+        assert time.monotonic() - begun < 0.5, "it is known to be away"
         silent.delay = 0.0
         await comes_up(state)
 
