@@ -18,8 +18,8 @@ FEWEST = 100
 """Connections without a session that there is room for, however few files there are."""
 
 
-def public_entrance(settings: Settings, proxies: Proxies, shared: Shared) -> Entrance:
-    """For browsers and load balancers."""
+def public_entrance(settings: Settings, proxies: Proxies, shared: Shared, *, shares_port: bool) -> Entrance:
+    """For browsers and load balancers; `shares_port`: and for the other workers' ones."""
     listen = settings.listen
 
     def speaks_for_many(source: str) -> bool:
@@ -32,6 +32,7 @@ def public_entrance(settings: Settings, proxies: Proxies, shared: Shared) -> Ent
         shared.buffer,
         tls=_certificates(listen.tls, shared),
         proxies=proxies if listen.proxy_protocol else None,
+        shares_port=shares_port,
         refused=shared.metrics.refused,
     )
 

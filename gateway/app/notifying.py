@@ -42,7 +42,7 @@ class Notifier:
         except OSError:
             channel.close()
             return cls()
-        return cls(channel, _watchdog(environ))
+        return cls(channel, watchdog(environ))
 
     def ready(self) -> None:
         """The process does its work; after `reloading`: it has its new configuration, or keeps the old one."""
@@ -84,7 +84,7 @@ class Notifier:
                 self._channel.send("\n".join(lines).encode())
 
 
-def _watchdog(environ: Mapping[str, str]) -> float | None:
+def watchdog(environ: Mapping[str, str]) -> float | None:
     """Seconds of the watchdog, if there is one and it means this process (sd_watchdog_enabled(3))."""
     microseconds, process = environ.get("WATCHDOG_USEC", ""), environ.get("WATCHDOG_PID") or str(os.getpid())
     if not microseconds.isdecimal() or process != str(os.getpid()):

@@ -1,9 +1,11 @@
 """`vnc-gateway serve` and `check --resolve`."""
 
 import gc
+import os
 
 import structlog
 
+from gateway.app.notifying import Notifier
 from gateway.app.providing import providing
 from gateway.app.reloading import reloading, warn
 from gateway.app.stopping import Stopping
@@ -18,13 +20,21 @@ GARBAGE = 20_000
 with Python's 700 opening a session costs an eighth more (measured)."""
 
 
-async def serve(settings: Settings, source: Source) -> None:
+async def serve(
+    settings: Settings, source: Source, notifier: Notifier | None = None, *, shares_port: bool = False
+) -> None:
     """Run the gateway until SIGTERM, which drains it, or SIGINT. Raises ConfigurationError or ListenFailed.
 
-    `settings` are what `source` had at the start; SIGHUP has it read again.
+    `settings` are what `source` had at the start; SIGHUP has it read again. `notifier`: systemd's, unless another one
+    is given. `shares_port`: with other workers.
     """
     log = structlog.get_logger()
-    async with running(settings) as gateway, reloading(gateway, source):
+    notifier = notifier or Notifier.of(os.environ)
+    async with (
+        notifier.alive(),
+        running(settings, shares_port=shares_port) as gateway,
+        reloading(gateway, source, notifier.reloading, notifier.ready),
+    ):
         log.info(
             "gateway.ready",
             listen=f"{settings.listen.host}:{gateway.public_port}",
@@ -37,8 +47,11 @@ async def serve(settings: Settings, source: Source) -> None:
         gc.freeze()  # what is here now stays; there is no need to look through it again and again
         gc.set_threshold(GARBAGE, 10, 10)
         stopping = Stopping()
+        notifier.status = lambda: f"{gateway.readiness.state}, {len(gateway.registry)} sessions"
+        notifier.ready()
         await stopping.asked()
         log.info("gateway.stopping", sessions=len(gateway.registry))
+        notifier.stopping()
         await stopping.unless_at_once(gateway.drain())
 
 

@@ -78,12 +78,12 @@ class Gateway:
 
 @asynccontextmanager
 async def running(
-    settings: Settings, buffer: ReceiveBuffer | None = None, *, listed: Sequence[str] = ()
+    settings: Settings, buffer: ReceiveBuffer | None = None, *, listed: Sequence[str] = (), shares_port: bool = False
 ) -> AsyncIterator[Gateway]:
     """A gateway that serves until the block is left; then its sessions end with 1001.
 
     Raises ConfigurationError or ListenFailed. `buffer` is the loop's receive buffer, given by tests that watch it.
-    `listed`: consoles on the landing page beside the static ones.
+    `listed`: consoles on the landing page beside the static ones. `shares_port`: the public one, with other workers.
     """
     metrics = Metrics(CollectorRegistry())
     readiness = Readiness()
@@ -102,7 +102,7 @@ async def running(
         await stack.enter_async_context(measuring(metrics, registry, held, readiness))
         entry = await stack.enter_async_context(letting_in(settings.access, state, audit))
         sites = Sites(settings, entry, provided.providers, registry, state, audit, metrics, readiness, listed=listed)
-        listeners = await _listeners(settings, sites, shared, stack)
+        listeners = await _listeners(settings, sites, shared, stack, shares_port=shares_port)
         sites.links.port = listeners[1].port
         # Before the listeners go: they would drop sockets without a Close frame.
         stack.push_async_callback(registry.end_all, GoingAway("the gateway stops"), timeout=CLOSE_TIMEOUT)
@@ -113,13 +113,20 @@ async def running(
         yield gateway
 
 
-async def _listeners(settings: Settings, sites: Sites, shared: Shared, stack: AsyncExitStack) -> list[Listener]:
+async def _listeners(
+    settings: Settings, sites: Sites, shared: Shared, stack: AsyncExitStack, *, shares_port: bool
+) -> list[Listener]:
     """Those of the admin site and the public one, and the one for metrics alone, if there is to be one."""
     admin, public = sites.admin, sites.public
     listeners: list[Listener] = []
     for routes, guard, entrance, headers in (
         (admin.routes(), admin.guard, admin_entrance(settings, shared), security_headers([])),
-        (public.routes(), public.guard, public_entrance(settings, sites.proxies, shared), sites.headers),
+        (
+            public.routes(),
+            public.guard,
+            public_entrance(settings, sites.proxies, shared, shares_port=shares_port),
+            sites.headers,
+        ),
         *_metrics_alone(settings, admin, shared),
     ):
         listener = await listen(entrance, routes, guard, headers)

@@ -51,3 +51,10 @@ async def test_a_port_in_use_is_one_line(tmp_path: Path, artifacts: Path):
             assert await gateway.wait_exit() == 1
         said = [line for line in gateway.output().splitlines() if not line.startswith("{")]  # audit and log
         assert said == [f"cannot listen on {LOOPBACK}:{port}: the port is in use"]
+
+
+def test_workers_that_share_nothing_are_refused(command, tmp_path: Path):
+    config = tmp_path / "c.toml"
+    config.write_text(CONFIG.format(port=8080, admin=9090))
+    done = command("serve", "--config", config, "--workers", "2")
+    assert (done.code, done.out, done.err) == (2, "", "state memory:// belongs to one process\n")
