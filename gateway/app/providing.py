@@ -2,8 +2,9 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 
 import aiohttp
 
@@ -13,38 +14,41 @@ from gateway.config.settings import Settings
 from gateway.providers.api import open_session
 from gateway.providers.build import build
 from gateway.providers.current import CurrentProvider
+from gateway.providers.provider import Provider
 from gateway.sessions.terms import Terms
 
 
 class Providing:
-    """`providers` and `terms` by name. Both tables and what is in them stay the same objects over a reload."""
+    """`providers` that may be opened now, and `terms` of all that ever might: sessions of a provider that is gone from
+    the settings go on with what it was, and with what it is once it is back.
+
+    Both tables and what is in them stay the same objects over a reload.
+    """
 
     def __init__(self, settings: Settings, http: aiohttp.ClientSession) -> None:
         """Raises ConfigurationError with a line for each fault."""
         self._http = http
-        self.providers = {name: CurrentProvider(made) for name, made in build(settings, http, os.environ).items()}
-        self.terms = {name: _terms(settings, name) for name in self.providers}
+        self.providers: dict[str, CurrentProvider] = {}
+        self.terms: dict[str, Terms] = {}
+        self._known: dict[str, CurrentProvider] = {}
+        self._take(build(settings, http, os.environ), settings)
 
     async def follow(self, settings: Settings) -> Commit:
-        """See Prepare. Open sessions go on with a provider that is gone from the settings."""
+        """See Prepare."""
         made = await asyncio.to_thread(build, settings, self._http, os.environ)  # reads the system's certificates
+        return partial(self._take, made, settings)
 
-        def commit() -> None:
-            for name in self.providers.keys() - made.keys():
-                del self.providers[name], self.terms[name]
-            for name, provider in made.items():
-                if name in self.providers:
-                    self.providers[name].now = provider
-                    self.terms[name].follow(_terms(settings, name))
-                else:
-                    self.providers[name] = CurrentProvider(provider)
-                    self.terms[name] = _terms(settings, name)
-
-        return commit
+    def _take(self, made: Mapping[str, Provider], settings: Settings) -> None:
+        self.providers.clear()
+        for name, provider in made.items():
+            known = self.providers[name] = self._known.setdefault(name, CurrentProvider(provider))
+            known.now = provider
+            terms = _terms(settings, name)
+            self.terms.setdefault(name, terms).follow(terms)
 
     async def close(self) -> None:
         """Let go of all of them."""
-        for provider in self.providers.values():
+        for provider in self._known.values():
             await provider.close()
 
 

@@ -104,7 +104,7 @@ async def test_a_session_goes_on_and_its_next_dial_goes_where_the_new_configurat
 
 
 async def test_providers_come_and_go_and_who_is_at_one_that_is_gone_stays(tmp_path: Path):
-    server = ScriptedServer(_says_who)
+    server, back = ScriptedServer(_says_who), ScriptedServer(_says_who)
     async with server.running():
         before = configuration(tmp_path, {"vm": server.url})
         after = configuration(tmp_path, {"vm": server.url})
@@ -122,6 +122,11 @@ async def test_providers_come_and_go_and_who_is_at_one_that_is_gone_stays(tmp_pa
                 await here.site.dial("lab/vm")
             async with here.site.http.get(f"{here.site.url}/consoles") as answer:
                 assert (await answer.json())["consoles"] == ["other/vm"]
+            async with back.running():  # it is there again, elsewhere: for those who stayed, too
+                await here.goes_over_to(configuration(tmp_path, {"vm": back.url}))
+                server.drop_all()
+                assert await read(ws, 1) == BELL
+                assert back.connections == 1
             await ws.close()
             await other.close()
 
