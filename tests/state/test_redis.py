@@ -369,6 +369,27 @@ async def test_a_silent_line_for_news_is_noticed(server: RedisServer, monkeypatc
         await news.aclose()
 
 
+async def test_a_line_for_news_that_is_silent_from_the_beginning_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Where Redis asks for a password, an answer is waited for before the first word is said."""
+    monkeypatch.setattr("gateway.state.news.QUIET", 0.2)
+    async with (
+        redis_server(tmp_path, "--requirepass", "sesame") as server,
+        line(server.port) as silent,
+        connected(address(f"redis://:sesame@{LOOPBACK}:{silent.port}"), "vg:", "r") as state,
+    ):
+        silent.delay = None
+        opened = silent.opened
+        news = state.news()
+        first = asyncio.ensure_future(anext(news))
+        await eventually(lambda: silent.opened >= opened + 2, within=30)
+        silent.delay = 0.0
+        async with asyncio.timeout(30):
+            assert await first == Gap()
+        await news.aclose()
+
+
 async def test_news_of_a_later_version_are_passed_over(server: RedisServer):
     async with replicas(server.port) as (state,), server.client() as redis:
         news = state.news()
