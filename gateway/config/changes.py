@@ -43,11 +43,21 @@ class Change:
 def between(old: Settings, new: Settings) -> Change:
     """Compare the settings in force with those that are wanted now."""
     settings, waiting = new, []
-    for path in NEEDS_RESTART:
+    for path in _staying(old, new):
         was, wanted = _at(old, path), _at(new, path)
         waiting += [place((*path, *rest)) for rest in _differing(was, wanted)]
         settings = _put(settings, path, was)
-    return Change(settings, tuple(place(path) for path in _differing(old, settings)), tuple(waiting))
+    taken = tuple(place(path) for path in _differing(old, settings))
+    return Change(settings, taken, tuple(dict.fromkeys(waiting)))
+
+
+def _staying(old: Settings, new: Settings) -> Iterator[Path]:
+    """What of `old` stays in force: also what goes with a key that does, lest a new half belies an old one."""
+    yield from NEEDS_RESTART
+    if old.access.mode != new.access.mode:
+        yield from (("access",), ("listen", "public_url"), ("listen", "trusted_proxies"))
+    elif old.listen.proxy_protocol and not new.listen.proxy_protocol:
+        yield ("listen", "trusted_proxies")
 
 
 def _at(settings: BaseModel, path: Path) -> object:

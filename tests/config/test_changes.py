@@ -41,6 +41,23 @@ def test_it_is_told_again_for_as_long_as_it_waits():
     assert between(between(settings(), wanted).settings, wanted).waiting == ("listen.port",)
 
 
+def test_another_mode_of_access_waits_with_all_that_belongs_to_it():
+    jwt = {"issuer": "https://i.example.com", "audience": "a", "jwks_url": "https://i.example.com/keys"}
+    before = settings(access={"mode": "jwt", "jwt": jwt, "grant_ttl": 100})
+    change = between(before, settings(access={"mode": "ticket"}, listen={"public_url": "https://c.example.com"}))
+    assert change.waiting == ("access.mode", "access.grant_ttl", "access.jwt", "listen.public_url")
+    assert change.taken == ()
+    assert change.settings.access == before.access
+
+
+def test_who_may_send_a_proxy_header_stays_for_as_long_as_one_is_asked_for():
+    trusting = {"proxy_protocol": True, "trusted_proxies": ["10.0.0.0/8"]}
+    change = between(settings(listen=trusting), settings())
+    assert change.waiting == ("listen.proxy_protocol", "listen.trusted_proxies")
+    others = {"proxy_protocol": True, "trusted_proxies": ["10.0.0.0/16"]}
+    assert between(settings(listen=trusting), settings(listen=others)).taken == ("listen.trusted_proxies",)
+
+
 def test_providers_come_and_go_by_their_names():
     moved = {"type": "static", "consoles": {"vm": "tcp://127.0.0.1:5902", "my.vm": "tcp://127.0.0.1:5903"}}
     assert between(settings(), settings(providers={"lab": LAB, "new": LAB})).taken == ("providers.new",)
