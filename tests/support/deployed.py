@@ -159,16 +159,22 @@ async def shows(ws: aiohttp.ClientWebSocketResponse) -> None:
 
 @dataclass(eq=False, slots=True)
 class Leaving:
-    """A second replica that takes nothing new: `refused` are the requests. /readyz says so once `tells` is set."""
+    """A second replica that takes nothing new: `refused` are the requests. /readyz says so once `tells` is set.
+
+    `drops`: connections, without a word.
+    """
 
     tells: bool = False
+    drops: bool = False
     refused: list[str] = field(default_factory=list)
 
     @contextlib.asynccontextmanager
-    async def running(self, *ports: int) -> AsyncIterator["Leaving"]:
-        async def answer(request: web.Request) -> web.Response:
+    async def running(self, port: int) -> AsyncIterator["Leaving"]:
+        async def answer(request: web.BaseRequest) -> web.Response:
             if request.path == "/readyz":
                 return web.json_response({"status": "draining"}, status=503 if self.tells else 200)
+            if self.drops and request.transport is not None:
+                request.transport.abort()
             self.refused.append(f"{request.method} {request.path.split('/')[1]}")
             body = {"type": "about:blank", "status": 503, "name": "draining"}
             return web.json_response(body, status=503, headers={"Retry-After": "5"})
@@ -176,8 +182,7 @@ class Leaving:
         runner = web.ServerRunner(web.Server(answer))
         await runner.setup()
         try:
-            for port in ports:
-                await web.TCPSite(runner, SECOND, port).start()
+            await web.TCPSite(runner, SECOND, port).start()
             yield self
         finally:
             await runner.cleanup()
