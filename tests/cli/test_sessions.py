@@ -58,10 +58,10 @@ def test_a_pipe_gets_a_line_with_tabs_for_each_session(command, monkeypatch):
 
 def test_a_terminal_gets_a_table_in_which_no_value_is_markup(command, monkeypatch, capsys):
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
-    Api(monkeypatch, {"sessions": [session(last_input_at=time.time() - 65)]})
+    Api(monkeypatch, {"sessions": [session(last_input_at=time.time() - 90_100)]})
     heading, _, row = command("sessions", "list", **PLAIN, **KEY).out.strip().splitlines()
     assert heading.split()[:4] == ["id", "state", "console", "user"]
-    for cell in ("s1", "lab/vm", "ana", "2 h 1 min", "1 min 5 s", "25.0 kB/s", "blue", "CHG-17 [red]"):
+    for cell in ("s1", "lab/vm", "ana", "2 h 1 min", "1 d 1 h", "25.0 kB/s", "blue", "CHG-17 [red]"):
         assert cell in row
 
 
