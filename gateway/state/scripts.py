@@ -31,11 +31,13 @@ RENEW = """
 -- it is now.
 local session, user, since, epoch, replica, life = unpack(ARGV)
 local is = redis.call('HMGET', KEYS[1], 'session', 'user', 'since', 'epoch')
-local theirs = tonumber(is[4]) or 0
-if theirs > tonumber(epoch) or (theirs == tonumber(epoch) and is[1] ~= session) then
+local mine, theirs = tonumber(epoch), tonumber(is[4]) or 0
+if theirs > mine or (theirs == mine and is[1] ~= session) then
   return is
 end
-redis.call('HSET', KEYS[1], 'session', session, 'user', user, 'since', since, 'epoch', epoch, 'replica', replica)
+if theirs < mine then
+  redis.call('HSET', KEYS[1], 'session', session, 'user', user, 'since', since, 'epoch', epoch, 'replica', replica)
+end
 redis.call('PEXPIRE', KEYS[1], life)
 return {}
 """

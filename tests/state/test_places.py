@@ -1,6 +1,7 @@
 """Where the state may be: behind TLS, behind sentinels, in this process; and a process whose state is of no use."""
 
 import asyncio
+import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -74,7 +75,8 @@ async def test_after_a_failover_the_other_redis_has_it_all(tmp_path: Path):
                 await state.spend("b", 1)
                 async with first.client() as redis:
                     assert await redis.wait(1, 10_000) == 1  # copied
-                await first.stop()
+                assert first.program is not None
+                first.program.signal(signal.SIGKILL)
                 await eventually(lambda: _takes(state, "t"), within=60, what="failover")
                 assert not await _takes(state, "t")
                 assert (await state.beat([lease], {})).lost == []
