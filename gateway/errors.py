@@ -140,13 +140,14 @@ class Replaced(GatewayError):
 
 
 class SomebodyElse(GatewayError):
-    """The console is another's: `user` has it since then (Unix seconds)."""
+    """The console is another's: `user` has it since then (Unix seconds); None where nobody can be asked."""
 
     side = Side.BROWSER
 
-    def __init__(self, message: str, *, user: str, since: float) -> None:
+    def __init__(self, message: str, *, user: str | None, since: float) -> None:
         super().__init__(message)
-        self.told = {"user": user, "since": since}
+        if user is not None:
+            self.told = {"user": user, "since": since}
 
 
 class TakenOver(SomebodyElse):

@@ -1,4 +1,4 @@
-"""Hooks that every test shares: missing components are named and counted, logs of failed tests are kept."""
+"""Hooks that every test shares: missing components are named, figures told at the end, logs of failed tests kept."""
 
 import re
 import shutil
@@ -12,7 +12,9 @@ from support.components import install_command, missing, missing_is_failure
 from gateway.compiled.loader import framing
 
 ARTIFACTS = Path(__file__).parent / ".artifacts"
+# What a test tells for the end of the run goes with its report, which may come from another process.
 MISSING = "missing"
+FIGURE = "figure"
 
 _failed = pytest.StashKey[bool]()
 
@@ -35,19 +37,29 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     reason = f"{', '.join(absent)} missing: {install_command(absent)}"
     if missing_is_failure():
         pytest.fail(reason, pytrace=False)
-    item.user_properties.extend((MISSING, name) for name in absent)  # reaches the summary from any process
+    item.user_properties.extend((MISSING, name) for name in absent)
     pytest.skip(reason)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    skipped = terminalreporter.stats.get("skipped", [])
-    absent = Counter(name for report in skipped for what, name in report.user_properties if what == MISSING)
+    figures = _told(terminalreporter, "passed", FIGURE)
+    if figures:
+        terminalreporter.section("figures")
+        for line in figures:
+            terminalreporter.write_line(line)
+    absent = Counter(_told(terminalreporter, "skipped", MISSING))
     if not absent:
         return
     counts = ", ".join(f"{name} ({count} tests)" for name, count in sorted(absent.items()))
     terminalreporter.section("missing components")
     terminalreporter.write_line(f"skipped for want of: {counts}")
     terminalreporter.write_line(f"install with: {install_command(sorted(absent))}")
+
+
+def _told(terminalreporter: pytest.TerminalReporter, outcome: str, what: str) -> list[str]:
+    """What tests of this outcome have recorded under the name `what`."""
+    reports = terminalreporter.stats.get(outcome, [])
+    return [str(value) for report in reports for name, value in report.user_properties if name == what]
 
 
 @pytest.hookimpl(wrapper=True)

@@ -12,8 +12,8 @@ import { build } from "esbuild";
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 const NOVNC = join(HERE, "node_modules", "@novnc", "novnc");
-const COPIED = ["client.js", "endings.js", "tab.js", "console.html", "landing.html", "icon.svg"];
-const BUNDLED = ["novnc.js", "console.js", "landing.js", "page.css"];
+const COPIED = ["client.js", "endings.js", "tab.js", "console.html", "landing.html", "operator.html", "icon.svg"];
+const BUNDLED = ["novnc.js", "console.js", "landing.js", "operator.js", "page.css", "operator.css"];
 
 const flag = process.argv.indexOf("--out");
 const out = flag > 0 ? process.argv[flag + 1] : join(HERE, "..", "gateway", "web", "static");

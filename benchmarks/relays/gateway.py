@@ -26,6 +26,8 @@ def configuration(way: Way, port: int, admin: int) -> str:
         'mode = "open"',
         "[limits]",
         "sessions = 10000",
+        "drain_delay = 0",
+        "drain = 0",
         "[reconnect]",
         "per_minute = 1000",
         "[log]",

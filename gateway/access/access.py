@@ -15,7 +15,7 @@ from gateway.access.grants import WS_TICKET_TTL, Grant, Seal
 from gateway.access.proxy_header import ProxyHeaderMode
 from gateway.access.tickets import TICKET_BYTES, TICKET_LENGTH, TicketMode
 from gateway.access.users import comes_from
-from gateway.state.memory import MemoryState, ticket_id
+from gateway.state.state import State, ticket_id
 from gateway.telemetry.audit import Audit
 
 
@@ -45,7 +45,7 @@ class Access:
     def __init__(
         self,
         mode: Mode,
-        state: MemoryState,
+        state: State,
         seal: Seal,
         audit: Audit,
         *,
@@ -59,10 +59,16 @@ class Access:
         self.grant_ttl = grant_ttl
         self._clock = clock
 
+    def follow(self, mode: Mode, seal: Seal, grant_ttl: float) -> None:
+        """Go by these from now on: the configuration has changed."""
+        self._mode = mode
+        self._seal = seal
+        self.grant_ttl = grant_ttl
+
     async def grant(self, console: str, caller: Caller) -> Opening:
         """Open `console` for `caller`, or let the holder of a resume token return.
 
-        Raises Denied, Full, AuditUnwritable.
+        Raises Denied, Full, AuditUnwritable, StateAway.
         """
         known = self._seal.open(caller.bearer) if caller.bearer else None
         with self._refusals(console, caller, caller.bearer):
@@ -74,7 +80,7 @@ class Access:
 
     async def admit(self, console: str, caller: Caller, ticket: str | None) -> Grant:
         """The grant that a WebSocket request stands on: that of `ticket`, which a grant or the API gave, or a fresh one
-        where none is sent and the mode knows the caller without. Raises Denied, AuditUnwritable.
+        where none is sent and the mode knows the caller without. Raises Denied, AuditUnwritable, StateAway.
         """
         with self._refusals(console, caller, caller.bearer if ticket is None else ticket):
             return await self._admitted(console, caller, ticket)
@@ -96,9 +102,9 @@ class Access:
         launch = await self._mode.launch_of(ticket_id(caller.bearer))
         return launch.user if launch is not None and launch.console == console else None
 
-    async def end(self, grant: Grant) -> None:
-        """Let nobody return to `grant`. Raises Full where that can't be remembered."""
-        if not await self._state.end_session(grant.session, max(0.0, grant.expires_at - self._clock())):
+    async def end(self, grant: Grant, by: str) -> None:
+        """Let nobody return to `grant`, as `by` wants it. Raises Full where that can't be remembered, StateAway."""
+        if not await self._state.end_session(grant.session, max(0.0, grant.expires_at - self._clock()), by):
             raise Full
 
     async def _fresh(self, console: str, caller: Caller) -> Grant:

@@ -3,8 +3,8 @@
 import binascii
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -59,8 +59,12 @@ class Grant:
     @classmethod
     def from_json(cls, text: str | bytes) -> "Grant":
         """The reverse of `to_json`, for text of our own making."""
-        fields: dict[str, Any] = json.loads(text)
-        return replace(cls(**fields), rights=Rights(**fields["rights"]))
+        return cls.of(json.loads(text))
+
+    @classmethod
+    def of(cls, fields: Mapping[str, Any]) -> "Grant":
+        """The grant that has these `fields`, its rights a mapping, too."""
+        return cls(**{**fields, "rights": Rights(**fields["rights"])})
 
 
 class Seal:

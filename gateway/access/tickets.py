@@ -9,7 +9,7 @@ from typing import Any
 from gateway.access.caller import Caller, Denied, Full, Identity
 from gateway.access.grants import Rights
 from gateway.access.users import comes_from
-from gateway.state.memory import MemoryState, ticket_id
+from gateway.state.state import State, ticket_id
 
 TICKET_BYTES = 24
 """Of randomness: 192 bits, of which nobody guesses one."""
@@ -45,12 +45,12 @@ class Minted:
 class TicketMode:
     """Knows callers by the ticket that they bring. `clock` gives Unix seconds."""
 
-    def __init__(self, state: MemoryState, clock: Callable[[], float]) -> None:
+    def __init__(self, state: State, clock: Callable[[], float]) -> None:
         self._state = state
         self._clock = clock
 
     async def mint(self, launch: Launch, ttl: float) -> Minted:
-        """A ticket for `launch`, good for `ttl` seconds. Raises Full."""
+        """A ticket for `launch`, good for `ttl` seconds. Raises Full, StateAway."""
         ticket = secrets.token_urlsafe(TICKET_BYTES)
         if not await self._state.put_ticket(ticket, json.dumps(asdict(launch)), ttl):
             raise Full

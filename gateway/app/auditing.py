@@ -1,8 +1,6 @@
 """The audit trail of a process, from its configuration."""
 
 import errno
-import os
-import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +9,7 @@ from gateway.config import blocks
 from gateway.errors import ConfigurationError
 from gateway.telemetry.audit import Audit
 from gateway.telemetry.metrics import Metrics
+from gateway.telemetry.replica import replica
 from gateway.telemetry.trail import FileTrail, StreamTrail, SyslogTrail, Trail
 
 STDOUT = 1
@@ -23,9 +22,8 @@ def auditing(settings: blocks.Audit, metrics: Metrics) -> Iterator[Audit]:
     Raises ConfigurationError if its place can't be had, AuditUnwritable if it takes no line.
     """
     trail = _trail(settings)
-    replica = f"{socket.gethostname()}-{os.getpid()}"
     refuse = settings.on_failure == "refuse"
-    audit = Audit(trail, replica=replica, refuse=refuse, lost=metrics.audit_lines_lost, clock=time.time)
+    audit = Audit(trail, replica=replica(), refuse=refuse, lost=metrics.audit_lines_lost, clock=time.time)
     outcome = "failed"
     try:
         audit.write("start", outcome="done")

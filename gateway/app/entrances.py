@@ -18,8 +18,8 @@ FEWEST = 100
 """Connections without a session that there is room for, however few files there are."""
 
 
-def public_entrance(settings: Settings, proxies: Proxies, shared: Shared) -> Entrance:
-    """For browsers and load balancers."""
+def public_entrance(settings: Settings, proxies: Proxies, shared: Shared, *, shares_port: bool) -> Entrance:
+    """For browsers and load balancers; `shares_port`: and for the other workers' ones."""
     listen = settings.listen
 
     def speaks_for_many(source: str) -> bool:
@@ -32,6 +32,8 @@ def public_entrance(settings: Settings, proxies: Proxies, shared: Shared) -> Ent
         shared.buffer,
         tls=_certificates(listen.tls, shared),
         proxies=proxies if listen.proxy_protocol else None,
+        shares_port=shares_port,
+        refused=shared.metrics.refused,
     )
 
 
@@ -39,13 +41,15 @@ def admin_entrance(settings: Settings, shared: Shared) -> Entrance:
     """For the API, and for metrics and health unless they have a listener of their own."""
     admin = settings.admin
     tls = _certificates(admin.tls, shared)
-    return Entrance(admin.host, admin.port, _door(settings, shared), shared.buffer, tls=tls)
+    door, refused = _door(settings, shared), shared.metrics.refused
+    return Entrance(admin.host, admin.port, door, shared.buffer, tls=tls, refused=refused)
 
 
 def metrics_entrance(settings: Settings, shared: Shared) -> Entrance:
     """For metrics and health alone, without TLS."""
     admin = settings.admin
-    return Entrance(admin.host, admin.metrics_port, _door(settings, shared), shared.buffer)
+    door, refused = _door(settings, shared), shared.metrics.refused
+    return Entrance(admin.host, admin.metrics_port, door, shared.buffer, refused=refused)
 
 
 def _door(settings: Settings, shared: Shared, exempt: Callable[[str], bool] = is_loopback) -> Door:

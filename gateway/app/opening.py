@@ -1,4 +1,4 @@
-"""Access as the configuration says: how callers are known, what seals their return."""
+"""Access as the configuration says, now and after a reload: how callers are known, what seals their return."""
 
 import time
 from collections.abc import AsyncIterator
@@ -11,26 +11,52 @@ from gateway.access.keys import FetchedKeys, FixedKeys
 from gateway.access.open import OpenMode
 from gateway.access.proxy_header import ProxyHeaderMode
 from gateway.access.tickets import TicketMode
+from gateway.app.following import Commit
 from gateway.config import access as config
 from gateway.config.access import seal_keys_in
 from gateway.config.identities import Jwt, keys_in
+from gateway.config.settings import Settings
 from gateway.errors import ConfigurationError
 from gateway.providers.api import Caller, open_session
-from gateway.state.memory import MemoryState
+from gateway.state.state import State
 from gateway.telemetry.audit import Audit
 
 
+class LettingIn:
+    """`access`; `tickets` mints tickets where the mode knows any. Raises ConfigurationError."""
+
+    def __init__(self, settings: config.Access, state: State, audit: Audit, caller: Caller) -> None:
+        self.tickets = TicketMode(state, time.time) if settings.mode == "ticket" else None
+        self._caller = caller
+        self._settings = settings
+        self._seal = _seal(settings)
+        mode = self.tickets or _mode(settings, caller)
+        self.access = Access(mode, state, self._seal, audit, grant_ttl=settings.grant_ttl, clock=time.time)
+
+    async def follow(self, settings: Settings) -> Commit:
+        """See Prepare. The mode stays; who came in stays in."""
+        wanted = settings.access
+        mode = self.tickets or _mode(wanted, self._caller)
+        # A seal without keys is good for what it has sealed itself: only others are a reason for another.
+        seal = self._seal if wanted.seal_keys == self._settings.seal_keys else _seal(wanted)
+
+        def commit() -> None:
+            self._settings, self._seal = wanted, seal
+            self.access.follow(mode, seal, wanted.grant_ttl)
+
+        return commit
+
+
 @asynccontextmanager
-async def letting_in(
-    settings: config.Access, state: MemoryState, audit: Audit
-) -> AsyncIterator[tuple[Access, TicketMode | None]]:
-    """Access, and what mints tickets where the mode knows any. Raises ConfigurationError."""
-    tickets = TicketMode(state, time.time) if settings.mode == "ticket" else None
-    keys = seal_keys_in(settings.seal_keys) if settings.seal_keys else []
+async def letting_in(settings: config.Access, state: State, audit: Audit) -> AsyncIterator[LettingIn]:
+    """Access, with a pool of connections to ask an issuer for its keys. Raises ConfigurationError."""
     async with open_session() as http:
-        mode = tickets or _mode(settings, Caller(http))
-        seal = Seal([key.encode() for key in keys])
-        yield Access(mode, state, seal, audit, grant_ttl=settings.grant_ttl, clock=time.time), tickets
+        yield LettingIn(settings, state, audit, Caller(http))
+
+
+def _seal(settings: config.Access) -> Seal:
+    keys = seal_keys_in(settings.seal_keys) if settings.seal_keys else []
+    return Seal([key.encode() for key in keys])
 
 
 def _mode(settings: config.Access, caller: Caller) -> Mode:

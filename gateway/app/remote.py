@@ -39,10 +39,13 @@ class AdminApi:
         minted = await self._ask("POST", "/tickets", order)
         return str(minted["url"])
 
-    async def sessions(self) -> list[dict[str, Any]]:
-        """The open sessions."""
-        sessions: list[dict[str, Any]] = (await self._ask("GET", "/sessions"))["sessions"]
-        return sessions
+    async def sessions(self, wanted: Mapping[str, str]) -> dict[str, Any]:
+        """The open sessions, all pages as one answer. `wanted`: a value each of user, console, reference."""
+        answer = await self._ask("GET", "/sessions", query=wanted)
+        while "next" in answer:
+            page = await self._ask("GET", "/sessions", query={**wanted, "cursor": answer.pop("next")})
+            answer = {**page, "sessions": answer["sessions"] + page["sessions"]}
+        return answer
 
     async def session(self, id_: str) -> dict[str, Any]:
         """One of them."""
@@ -52,13 +55,20 @@ class AdminApi:
         """End it: its browser is told so and can't return."""
         await self._ask("DELETE", f"/sessions/{quote(id_, safe='')}")
 
-    async def _ask(self, method: str, path: str, body: object = None) -> dict[str, Any]:
+    async def end_some(self, wanted: Mapping[str, str]) -> None:
+        """End all sessions that `sessions` would give."""
+        await self._ask("DELETE", "/sessions", query=wanted)
+
+    async def _ask(
+        self, method: str, path: str, body: object = None, query: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        url = f"{self._base}/api/v1{path}"
         headers = {"Authorization": f"Bearer {self._key}"}
         timeout = aiohttp.ClientTimeout(total=TIMEOUT)
         try:
             async with (
                 aiohttp.ClientSession(headers=headers, timeout=timeout) as http,
-                http.request(method, f"{self._base}/api/v1{path}", json=body, allow_redirects=False) as answer,
+                http.request(method, url, json=body, params=query, allow_redirects=False) as answer,
             ):
                 return await _body(answer)
         except aiohttp.InvalidURL as error:

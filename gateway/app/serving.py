@@ -1,14 +1,18 @@
 """`vnc-gateway serve` and `check --resolve`."""
 
-import asyncio
 import gc
-import signal
+import os
 
 import structlog
 
-from gateway.app.wiring import providing, running
+from gateway.app.notifying import Notifier
+from gateway.app.providing import providing
+from gateway.app.reloading import reloading, warn
+from gateway.app.stopping import Stopping
+from gateway.app.wiring import running
 from gateway.compiled.loader import framing
 from gateway.config.settings import Settings
+from gateway.config.source import Source
 from gateway.errors import ConfigurationError
 
 GARBAGE = 20_000
@@ -16,10 +20,21 @@ GARBAGE = 20_000
 with Python's 700 opening a session costs an eighth more (measured)."""
 
 
-async def serve(settings: Settings) -> None:
-    """Run the gateway until SIGTERM or SIGINT. Raises ConfigurationError or ListenFailed."""
+async def serve(
+    settings: Settings, source: Source, notifier: Notifier | None = None, *, shares_port: bool = False
+) -> None:
+    """Run the gateway until SIGTERM, which drains it, or SIGINT. Raises ConfigurationError or ListenFailed.
+
+    `settings` are what `source` had at the start; SIGHUP has it read again. `notifier`: systemd's, unless another one
+    is given. `shares_port`: with other workers.
+    """
     log = structlog.get_logger()
-    async with running(settings) as gateway:
+    notifier = notifier or Notifier.of(os.environ)
+    async with (
+        notifier.alive(),
+        running(settings, shares_port=shares_port) as gateway,
+        reloading(gateway, source, notifier.reloading, notifier.ready),
+    ):
         log.info(
             "gateway.ready",
             listen=f"{settings.listen.host}:{gateway.public_port}",
@@ -27,23 +42,24 @@ async def serve(settings: Settings) -> None:
             providers=sorted(settings.providers),
             framing=framing(),
         )
+        warn(settings)
         gc.collect()
         gc.freeze()  # what is here now stays; there is no need to look through it again and again
         gc.set_threshold(GARBAGE, 10, 10)
-        await stopped()
+        stopping = Stopping()
+        notifier.status = lambda: f"{gateway.readiness.state}, {len(gateway.registry)} sessions"
+        notifier.ready()
+        await stopping.asked()
         log.info("gateway.stopping", sessions=len(gateway.registry))
+        notifier.stopping()
+        await stopping.unless_at_once(gateway.drain())
 
 
 async def stopped() -> None:
     """Wait for SIGTERM or SIGINT; a second one ends the process at once."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    await stop.wait()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.remove_signal_handler(number)
-        signal.signal(number, signal.SIG_DFL)
+    stopping = Stopping()
+    await stopping.asked()
+    stopping.end()
 
 
 async def inspect(settings: Settings) -> None:
@@ -54,7 +70,7 @@ async def inspect(settings: Settings) -> None:
 
 async def resolve(settings: Settings, provider: str, instance: str) -> str:
     """Ask `provider` for the address of `instance`: without its secrets. Raises a CloudError or ConfigurationError."""
-    async with providing(settings) as providers:
-        if provider not in providers:
+    async with providing(settings) as provided:
+        if provider not in provided.providers:
             raise ConfigurationError(f"there is no [providers.{provider}]")
-        return str(await providers[provider].locate(instance, session="check", user="operator", reference=""))
+        return str(await provided.providers[provider].locate(instance, session="check", user="operator", reference=""))

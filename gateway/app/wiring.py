@@ -1,7 +1,7 @@
 """From settings to a running gateway: which parts there are, what each is given, in which order they go."""
 
+import asyncio
 import os
-import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -11,138 +11,145 @@ from prometheus_client import CollectorRegistry
 
 from gateway.app.auditing import auditing
 from gateway.app.entrances import admin_entrance, metrics_entrance, public_entrance
+from gateway.app.following import Commit, Following, Prepare
+from gateway.app.measuring import measuring
 from gateway.app.opening import letting_in
-from gateway.config.providers import CloudSettings, ProviderSettings, StaticSettings
+from gateway.app.providing import providing
+from gateway.app.sharing import sharing
+from gateway.app.sites import Sites
+from gateway.app.tracing import tracing
 from gateway.config.settings import Settings
 from gateway.errors import GoingAway
-from gateway.providers.api import open_session
-from gateway.providers.build import build
-from gateway.providers.provider import Provider
 from gateway.relay.buffer import ReceiveBuffer
 from gateway.rfb.held import HeldTotal
+from gateway.sessions.drain import drain
+from gateway.sessions.heartbeat import Heartbeat
 from gateway.sessions.leases import Leases
 from gateway.sessions.registry import Registry
-from gateway.sessions.terms import Shared, Terms
-from gateway.state.memory import MemoryState
+from gateway.sessions.terms import Shared
+from gateway.telemetry.audit import Audit
 from gateway.telemetry.metrics import Metrics
 from gateway.web.admin import AdminSite
-from gateway.web.api import Api
-from gateway.web.forwarded import Proxies
-from gateway.web.keys import Keys
-from gateway.web.links import Links
 from gateway.web.listen import Entrance, Listener, listen
-from gateway.web.origin import Front
-from gateway.web.pages import Pages, security_headers
-from gateway.web.public import PublicSite, Readiness
+from gateway.web.pages import security_headers
+from gateway.web.public import Readiness
 
-Site = tuple[list[web.RouteDef], Middleware, Entrance]
+Site = tuple[list[web.RouteDef], Middleware, Entrance, dict[str, str]]
 
 CLOSE_TIMEOUT = 5.0
 """Seconds that all sessions together may take to say goodbye at the end of the process."""
 
 
 class Gateway:
-    """A running gateway. `public_port` and `admin_port` are the real ones, where any was asked for."""
+    """A running gateway. `public_port` and `admin_port` are the real ones, where any was asked for.
 
-    def __init__(self, registry: Registry, readiness: Readiness, public_port: int, admin_port: int) -> None:
+    `following`: takes it over to another configuration.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        readiness: Readiness,
+        audit: Audit,
+        metrics: Metrics,
+        following: Following,
+        listeners: Sequence[Listener],
+    ) -> None:
         self.registry = registry
         self.readiness = readiness
-        self.public_port = public_port
-        self.admin_port = admin_port
+        self.audit = audit
+        self.metrics = metrics
+        self.following = following
+        self.admin_port, self.public_port = (listener.port for listener in listeners[:2])
+
+    def refuse(self) -> None:
+        """Take no new session from now on, and say so to those who ask whether the gateway is ready."""
+        if self.readiness.state != "draining":
+            self.readiness.state = "draining"
+            self.audit.note("drain", outcome="done", count=len(self.registry))
+
+    async def drain(self) -> None:
+        """Refuse what is new; once balancers have had the time to see it, end all sessions, spread over time."""
+        self.refuse()
+        limits = self.following.settings.limits
+        await asyncio.sleep(limits.drain_delay)
+        await drain(self.registry, GoingAway("the gateway drains"), limits.drain)
 
 
 @asynccontextmanager
 async def running(
-    settings: Settings, buffer: ReceiveBuffer | None = None, *, listed: Sequence[str] = ()
+    settings: Settings, buffer: ReceiveBuffer | None = None, *, listed: Sequence[str] = (), shares_port: bool = False
 ) -> AsyncIterator[Gateway]:
     """A gateway that serves until the block is left; then its sessions end with 1001.
 
     Raises ConfigurationError or ListenFailed. `buffer` is the loop's receive buffer, given by tests that watch it.
-    `listed`: consoles on the landing page beside the static ones.
+    `listed`: consoles on the landing page beside the static ones. `shares_port`: the public one, with other workers.
     """
     metrics = Metrics(CollectorRegistry())
-    pages = Pages(list(settings.listen.embed_origins))
     readiness = Readiness()
     async with AsyncExitStack() as stack:
         audit = stack.enter_context(auditing(settings.audit, metrics))
-        providers = await stack.enter_async_context(providing(settings))
-        terms = {name: _terms(settings, name) for name in providers}
-        state = MemoryState(time.monotonic)
-        leases = Leases(state.leases)
-        shared = Shared(buffer or ReceiveBuffer(), metrics, HeldTotal(settings.limits.held_total), state, leases, audit)
-        registry = Registry(settings.limits, terms.__getitem__, shared)
-        access, tickets = await stack.enter_async_context(letting_in(settings.access, state, audit))
-        proxies = Proxies(settings.listen.trusted_proxies)
-        front = Front.of(
-            settings.listen.public_url or "",
-            settings.listen.allowed_origins,
-            proxies,
-            here_only=settings.access.mode == "open",
-            client_names=settings.listen.tls.client_names if settings.listen.tls else (),
-        )
-        consoles = [*_static_consoles(settings), *listed] if front.here_only else []
-        public = PublicSite(front, access, providers, registry, pages, readiness, consoles)
-        links = Links(settings.listen)
-        api = Api(registry, access, tickets, links, audit, ttl_max=settings.access.ticket_ttl_max)
-        admin = AdminSite(
-            api, metrics, readiness, Keys(settings.admin), audit, metrics_open=settings.admin.metrics_open
-        )
-        headers = security_headers(list(settings.listen.embed_origins))
-        listeners: list[Listener] = []
-        for routes, guard, entrance in (
-            (admin.routes(), admin.guard, admin_entrance(settings, shared)),
-            (public.routes(), public.guard, public_entrance(settings, proxies, shared)),
-            *_metrics_alone(settings, admin, shared),
-        ):
-            listener = await listen(entrance, routes, guard, headers)
-            stack.push_async_callback(listener.close)
-            listeners.append(listener)
-        links.port = listeners[1].port
+        provided = await stack.enter_async_context(providing(settings))
+        state = await stack.enter_async_context(sharing(settings.state))
+        metrics.state_up.set_function(lambda: state.up)
+        readiness.state_up = lambda: state.up
+        leases = Leases(state)
+        traces = await stack.enter_async_context(tracing(os.environ))
+        held = HeldTotal(settings.limits.held_total)
+        shared = Shared(buffer or ReceiveBuffer(), metrics, held, state, leases, audit, traces)
+        registry = Registry(settings.limits, provided.terms.__getitem__, shared)
+        await stack.enter_async_context(Heartbeat(state, leases, registry).beating())
+        await stack.enter_async_context(measuring(metrics, registry, held, readiness))
+        entry = await stack.enter_async_context(letting_in(settings.access, state, audit))
+        sites = Sites(settings, entry, provided.providers, registry, state, audit, metrics, readiness, listed=listed)
+        listeners = await _listeners(settings, sites, shared, stack, shares_port=shares_port)
+        sites.links.port = listeners[1].port
         # Before the listeners go: they would drop sockets without a Close frame.
         stack.push_async_callback(registry.end_all, GoingAway("the gateway stops"), timeout=CLOSE_TIMEOUT)
-        stack.callback(setattr, readiness, "state", "draining")
-        stack.callback(lambda: audit.note("drain", outcome="done", count=len(registry)))
+        parts = (provided.follow, entry.follow, sites.follow, _limits(registry, shared))
+        gateway = Gateway(registry, readiness, audit, metrics, Following(settings, parts), listeners)
+        stack.callback(gateway.refuse)
         readiness.state = "ready"
-        yield Gateway(registry, readiness, public_port=listeners[1].port, admin_port=listeners[0].port)
+        yield gateway
 
 
-@asynccontextmanager
-async def providing(settings: Settings) -> AsyncIterator[dict[str, Provider]]:
-    """The configured providers by name, on one pool of connections for API calls."""
-    async with open_session() as http:
-        providers = build(settings, http, os.environ)
-        try:
-            yield providers
-        finally:
-            for provider in providers.values():
-                await provider.close()
+async def _listeners(
+    settings: Settings, sites: Sites, shared: Shared, stack: AsyncExitStack, *, shares_port: bool
+) -> list[Listener]:
+    """Those of the admin site and the public one, and the one for metrics alone, if there is to be one."""
+    admin, public = sites.admin, sites.public
+    listeners: list[Listener] = []
+    for routes, guard, entrance, headers in (
+        (admin.routes(), admin.guard, admin_entrance(settings, shared), security_headers([])),
+        (
+            public.routes(),
+            public.guard,
+            public_entrance(settings, sites.proxies, shared, shares_port=shares_port),
+            sites.headers,
+        ),
+        *_metrics_alone(settings, admin, shared),
+    ):
+        listener = await listen(entrance, routes, guard, headers)
+        stack.push_async_callback(listener.close)
+        listeners.append(listener)
+    return listeners
+
+
+def _limits(registry: Registry, shared: Shared) -> Prepare:
+    """What of [limits] is the process's."""
+
+    async def follow(settings: Settings) -> Commit:
+        def commit() -> None:
+            registry.follow(settings.limits)
+            shared.held_total.limit = settings.limits.held_total
+
+        return commit
+
+    return follow
 
 
 def _metrics_alone(settings: Settings, site: AdminSite, shared: Shared) -> list[Site]:
     """The listener that has nothing but metrics and health, if there is to be one."""
     if not settings.admin.metrics_port:
         return []
-    return [(site.metrics_routes(), site.guard, metrics_entrance(settings, shared))]
-
-
-def _terms(settings: Settings, name: str) -> Terms:
-    return Terms(
-        kind=settings.providers[name].type,
-        account=_account(name, settings.providers[name]),
-        keepalive=settings.keepalive_for(name),
-        reconnect=settings.reconnect_for(name),
-        limits=settings.limits_for(name),
-    )
-
-
-def _account(name: str, provider: ProviderSettings) -> str:
-    return provider.credentials if isinstance(provider, CloudSettings) else name
-
-
-def _static_consoles(settings: Settings) -> list[str]:
-    return [
-        f"{name}/{console}"
-        for name, provider in settings.providers.items()
-        if isinstance(provider, StaticSettings)
-        for console in provider.consoles
-    ]
+    return [(site.metrics_routes(), site.guard, metrics_entrance(settings, shared), security_headers([]))]

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import secrets
+import sys
 from typing import Annotated
 
 import typer
@@ -13,6 +14,11 @@ from gateway.config.values import is_name
 
 KEY_BYTES = 32
 """Of randomness: nobody tries 256 bits out, so a plain hash of the key is enough in the configuration."""
+
+OfUser = Annotated[str | None, typer.Option("--user", help="Only those of this user.")]
+OfConsole = Annotated[str | None, typer.Option("--console", metavar="PROVIDER/INSTANCE", help="Only at this console.")]
+OfReference = Annotated[str | None, typer.Option("--reference", help="Only those whose ticket had this reference.")]
+AsJson = Annotated[bool, typer.Option("--json", help="As the API answers.")]
 
 sessions = typer.Typer(help="What is open, over the admin API.", no_args_is_help=True)
 
@@ -42,25 +48,61 @@ def ticket(
 
 
 @sessions.command("list")
-def list_sessions() -> None:
-    """List the open sessions: id, state, console, user, source, since when."""
+def list_sessions(
+    user: OfUser = None,
+    console: OfConsole = None,
+    reference: OfReference = None,
+    as_json: AsJson = False,  # noqa: FBT002 -- an option
+) -> None:
+    """List the open sessions of all replicas: a table on a terminal, else lines with tabs between their fields."""
     from gateway.app.remote import AdminApi
 
-    for session in run(AdminApi(os.environ).sessions()):
-        typer.echo("\t".join(str(session[key]) for key in ("id", "state", "console", "user", "source", "started_at")))
+    answer = run(AdminApi(os.environ).sessions(_wanted(user, console, reference)))
+    if answer.get("state") == "away":
+        say("warning: the shared state is away: these are the sessions of one replica")
+    if as_json:
+        typer.echo(json.dumps(answer, indent=2))
+        return
+    from gateway.cli import tables
+
+    if sys.stdout.isatty():
+        tables.print_list(answer["sessions"])
+    else:
+        for line in tables.lines(answer["sessions"]):
+            typer.echo(line)
 
 
 @sessions.command()
-def show(id_: Annotated[str, typer.Argument(metavar="ID")]) -> None:
-    """Show all that is told of a session, as JSON."""
+def show(id_: Annotated[str, typer.Argument(metavar="ID")], as_json: AsJson = False) -> None:  # noqa: FBT002 -- an option
+    """Show all that is told of a session: a table on a terminal, else JSON."""
     from gateway.app.remote import AdminApi
 
-    typer.echo(json.dumps(run(AdminApi(os.environ).session(id_)), indent=2))
+    session = run(AdminApi(os.environ).session(id_))
+    if as_json or not sys.stdout.isatty():
+        typer.echo(json.dumps(session, indent=2))
+        return
+    from gateway.cli import tables
+
+    tables.print_one(session)
 
 
 @sessions.command()
-def end(id_: Annotated[str, typer.Argument(metavar="ID")]) -> None:
-    """End a session: its browser is told so and can't return."""
+def end(
+    id_: Annotated[str | None, typer.Argument(metavar="ID")] = None,
+    user: OfUser = None,
+    console: OfConsole = None,
+    reference: OfReference = None,
+) -> None:
+    """End a session, or all with these values: browsers are told so and can't return."""
+    wanted = _wanted(user, console, reference)
+    if (id_ is None) == (not wanted):
+        raise typer.BadParameter("give an ID, or at least one of --user, --console and --reference")
     from gateway.app.remote import AdminApi
 
-    run(AdminApi(os.environ).end(id_))
+    api = AdminApi(os.environ)
+    run(api.end_some(wanted) if id_ is None else api.end(id_))
+
+
+def _wanted(user: str | None, console: str | None, reference: str | None) -> dict[str, str]:
+    named = {"user": user, "console": console, "reference": reference}
+    return {name: value for name, value in named.items() if value is not None}

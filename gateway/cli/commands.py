@@ -18,6 +18,7 @@ from gateway.config import check as checks
 from gateway.config.blocks import Log
 from gateway.config.load import load
 from gateway.config.settings import Settings
+from gateway.config.source import Source
 
 app = typer.Typer(
     help="One stable WebSocket address for the VNC consoles of cloud VMs.",
@@ -69,13 +70,32 @@ def _common(
 
 
 @app.command()
-def serve(config: Config = None) -> None:
+def serve(
+    config: Config = None,
+    workers: Annotated[int, typer.Option(metavar="N", min=1, help="Processes that share the port.")] = 1,
+) -> None:
     """Run the gateway."""
-    settings = load(config, os.environ)
+    source = Source(config, os.environ)
+    settings = source.read()
     from gateway.app import serving
 
     prepare(settings.log)
-    run(serving.serve(settings))
+    if workers > 1:
+        from gateway.app.workers import supervise
+
+        raise typer.Exit(run(supervise(settings, config, workers)))
+    run(serving.serve(settings, source))
+
+
+@app.command(hidden=True)
+def worker(channel: int, config: Config = None) -> None:
+    """Run a worker of `serve --workers`; CHANNEL is a socket to who started it."""
+    source = Source(config, os.environ)
+    settings = source.read()
+    from gateway.app.worker import work
+
+    prepare(settings.log)
+    run(work(settings, source, channel))
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""How sessions behave and what they may use: [keepalive], [reconnect], [limits], [log], [audit], [state].
+"""How sessions behave and what they may use: [keepalive], [reconnect], [limits], [log], [audit].
 
 A provider may override the keys of Keepalive, Reconnect and SessionLimits one by one: see `overlay`.
 """
@@ -6,7 +6,7 @@ A provider may override the keys of Keepalive, Reconnect and SessionLimits one b
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, ByteSize, model_validator
+from pydantic import ByteSize, model_validator
 
 from gateway.config.block import Block
 from gateway.config.values import Count, CountOrNone, PositiveSeconds, Seconds, Size, unset
@@ -48,13 +48,16 @@ class SessionLimits(Block):
 class Limits(SessionLimits):
     """Limits of a session, and of the process: sessions in all, of one user, of one source address; bytes held by all.
 
-    0 for `per_user` and `per_source`: no limit.
+    0 for `per_user` and `per_source`: no limit. Asked to stop, the process refuses what is new for `drain_delay`
+    seconds, until balancers have seen that it does, then ends its sessions spread over `drain` seconds.
     """
 
     sessions: Count = 2000
     per_user: CountOrNone = 0
     per_source: CountOrNone = 0
     held_total: Size = ByteSize(128 * MIB)
+    drain_delay: Seconds = 10
+    drain: Seconds = 300
 
     @model_validator(mode="after")
     def _held_fits(self) -> Self:
@@ -85,18 +88,6 @@ class Audit(Block):
         if self.target == "file" and self.file is None:
             raise ValueError('target "file" needs its path: file = "…"')
         return self
-
-
-def _memory(url: str) -> str:
-    if url != "memory://":
-        raise ValueError('only "memory://", one process, exists yet')
-    return url
-
-
-class State(Block):
-    """What replicas share. So far nothing: one process."""
-
-    url: Annotated[str, AfterValidator(_memory)] = "memory://"
 
 
 B = TypeVar("B", bound=Block)

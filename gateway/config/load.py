@@ -4,7 +4,7 @@ The environment wins over the file, key by key.
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from gateway.config import environment, faults, together
+from gateway.config.block import SUFFIX
 from gateway.config.faults import Fault
 from gateway.config.settings import Settings
 from gateway.errors import ConfigurationError
@@ -43,6 +44,27 @@ def build(in_file: dict[str, Any], environ: Mapping[str, str]) -> Settings:
     if settings is None or lines:
         raise ConfigurationError("\n".join(dict.fromkeys(map(str, lines))))
     return settings
+
+
+def files(path: Path | None, environ: Mapping[str, str]) -> list[Path]:
+    """What `load` reads: the file, and those that keys such as `password_file` name. Nothing is raised."""
+    try:
+        in_file = _parse(path) if path else {}
+    except ConfigurationError:
+        in_file = {}
+    named = [*_named_files(in_file), *_named_files(environment.read(environ, in_file).values)]
+    return [*([path] if path else []), *dict.fromkeys(named)]
+
+
+def _named_files(tree: object) -> Iterator[Path]:
+    if isinstance(tree, Mapping):
+        for key, value in tree.items():
+            if isinstance(value, str) and key.endswith(SUFFIX) and value:
+                yield Path(value)
+            yield from _named_files(value)
+    elif isinstance(tree, list):
+        for value in tree:
+            yield from _named_files(value)
 
 
 def _sourced(first: dict[str, Any], second: dict[str, Any], merged: dict[str, Any]) -> type[Settings]:

@@ -8,10 +8,11 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from gateway.config.access import Access, Admin
 from gateway.config.block import prepare
-from gateway.config.blocks import Audit, Keepalive, Limits, Log, Reconnect, SessionLimits, State, overlay
+from gateway.config.blocks import Audit, Keepalive, Limits, Log, Reconnect, SessionLimits, overlay
 from gateway.config.credentials import Credential
 from gateway.config.listen import Listen
 from gateway.config.providers import AnyProvider
+from gateway.config.state import State
 from gateway.config.values import Name
 
 

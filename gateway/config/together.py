@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from gateway.config.faults import Path
+from gateway.config.state import MEMORY
 from gateway.config.values import reaches_others
 
 
@@ -18,6 +19,7 @@ def faults(data: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
     yield from _ports(data)
     yield from _identities(data)
     yield from _reach(data)
+    yield from _shared(data)
 
 
 def _credentials(data: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
@@ -71,6 +73,14 @@ def _reach(data: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
     insecure = str(admin.get("insecure", False)).lower() in ("true", "1", "yes", "on", "t", "y")
     if reaches_others(host := admin.get("host")) and not admin.get("tls") and not insecure:
         yield ("admin", "host"), f"{host} needs admin.tls, or admin.insecure = true: keys would be sent in clear"
+
+
+def _shared(data: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
+    """What one replica sealed, another opens."""
+    access, state = _table(data, "access"), _table(data, "state")
+    shared = state.get("url_file") or state.get("url", MEMORY) not in ("", MEMORY)
+    if shared and not access.get("seal_keys") and not access.get("seal_keys_file"):
+        yield ("access", "seal_keys_file"), "is required with a shared state: tabs return to any replica"
 
 
 def _table(data: Mapping[str, Any], key: str) -> Mapping[str, Any]:

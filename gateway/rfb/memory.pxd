@@ -10,4 +10,4 @@ cdef class Memory:
     cdef public list inflators
     cdef public FormatBook formats
     cdef public bint pixel_format_set
-    cdef public long long width, height, oversized
+    cdef public long long width, height, oversized, messages_beside_updates

@@ -182,8 +182,9 @@ class Memory:
 
     About the upstream of the moment: `offered` (capabilities), `fences`; about the way from one to the next: `seam`.
 
-    Counted: `changed` (exceptions to "the server's own bytes"), `oversized` (messages too large to hold), `dropped`
-    (client messages withheld, by name), `acts`.
+    Counted: `changed` (exceptions to "the server's own bytes"), `oversized` (messages too large to hold),
+    `messages_beside_updates` (server messages that the browser got and `formats` does not count), `dropped` (client
+    messages withheld, by name), `acts`.
     """
 
     def __init__(self, server_init: bytes) -> None:
@@ -209,6 +210,7 @@ class Memory:
         self.inflators: list[Inflator] = [Inflator() for _ in Stream]
         self.changed: Counter[Change] = Counter()
         self.oversized = 0
+        self.messages_beside_updates = 0
         self.dropped: Counter[str] = Counter()
         self.acts = Acts()
 
@@ -216,6 +218,11 @@ class Memory:
     def pointer(self) -> Pointer | None:
         """Where the pointer is and what it presses, None before its first event."""
         return None if self.pointer_event is None else Pointer.parse(self.pointer_event)
+
+    @property
+    def messages_from_server(self) -> int:
+        """How many server messages the browser got, of all upstreams so far."""
+        return self.formats.updates + self.messages_beside_updates
 
     def withhold(self, name: str, message: bytes) -> None:
         """Count a client message that no server gets."""

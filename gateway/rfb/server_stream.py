@@ -82,6 +82,7 @@ class ServerStream(UpdateFraming):
             self._replace(view, at, end, (), out)
             return end
         self._remember(kind, view, at, end)
+        self.memory.messages_beside_updates += 1
         return end
 
     def _unfinished_message(self, view: memoryview, at: int, limit: int, end: int) -> int:
@@ -90,6 +91,7 @@ class ServerStream(UpdateFraming):
         unwanted = self._unwanted(view, at, limit)
         if unwanted is None:
             self._count_text(view, at, end)
+            self.memory.messages_beside_updates += 1
             return self._begin_oversized(at, end)
         self.memory.changed[unwanted] += 1
         self._begin_bulk(at, end, repairable=True)

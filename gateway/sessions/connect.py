@@ -7,7 +7,7 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 
 from gateway.access.grants import Grant
@@ -17,6 +17,7 @@ from gateway.providers.target import Target
 from gateway.relay.dial import dial
 from gateway.relay.opening import UpstreamOpening
 from gateway.sessions.terms import Shared, Terms
+from gateway.telemetry.traces import Phase, Span
 
 HANDSHAKE_TIMEOUT = 10.0
 """Seconds for the server's RFB handshake: a few round trips, and no person is asked for anything."""
@@ -43,8 +44,8 @@ class Reached:
 class Connector:
     """Reaches one console for one session, as often as it takes.
 
-    `client_init`: waits for the browser's ClientInit and gives its shared flag. `report(event, **fields)` is told about
-    each step.
+    `client_init`: waits for the browser's ClientInit and gives its shared flag. `confirm`: raises, before each dial,
+    what ends a session whose console is somebody else's now. `report(event, **fields)` is told about each step.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Connector:
         terms: Terms,
         around: Shared,
         client_init: Callable[[], Awaitable[bool]],
+        confirm: Callable[[], Awaitable[None]],
         report: Report,
     ) -> None:
         self._grant = grant
@@ -62,14 +64,14 @@ class Connector:
         self._terms = terms
         self._around = around
         self._client_init = client_init
+        self._confirm = confirm
         self._report = report
-        self._budget = f"{terms.kind}:{provider.account}:{self._instance}"
 
     async def reach(self, window: float, *, again: bool = False) -> Reached:
         """Try for `window` seconds; the last attempt may go on beyond, within its own limits.
 
         `again`: the console was open before, so a machine that does not run may be on its way back. Raises the last
-        attempt's CloudError or UpstreamError.
+        attempt's CloudError or UpstreamError, or what `confirm` raises.
         """
         now = asyncio.get_running_loop().time
         deadline = now() + window
@@ -90,6 +92,7 @@ class Connector:
 
     async def _attempt(self, number: int, deadline: float) -> Reached:
         async with self._slot(deadline):
+            await self._confirm()
             await self._spend()
             begun = time.monotonic()
             target = await self._locate()
@@ -97,7 +100,7 @@ class Connector:
             self._report("session.dialling", upstream=str(target), request_id=target.request_id)
             metrics = self._around.metrics
             metrics.address_age_seconds.observe(target.age(located))
-            with metrics.dial_seconds.labels(self._terms.kind).time():
+            with metrics.dial_seconds.labels(self._terms.kind).time(), self._span("dial"):
                 opening = await dial(target, self._around.buffer)
         dialled = time.monotonic()
         try:
@@ -127,16 +130,20 @@ class Connector:
 
     async def _spend(self) -> None:
         """Take one dial from the instance's budget, which is kept below the cloud's own."""
+        budget = f"{self._terms.kind}:{self._provider.account}:{self._instance}"  # a reload may change the account
         per_minute = self._terms.reconnect.per_minute
-        wait = await self._around.state.spend(self._budget, per_minute)
-        self._around.metrics.budget_left.observe(self._around.state.left(self._budget, per_minute))
-        if wait:
-            raise RateLimited(f"{per_minute} dials of the instance in a minute are spent", retry_after=wait)
+        spent = await self._around.state.spend(budget, per_minute)
+        self._around.metrics.budget_left.observe(spent.left)
+        if spent.wait:
+            raise RateLimited(f"{per_minute} dials of the instance in a minute are spent", retry_after=spent.wait)
+
+    def _span(self, phase: Phase) -> AbstractContextManager[Span]:
+        return self._around.traces.span(phase, kind=self._terms.kind, provider=self._provider.name)
 
     async def _locate(self) -> Target:
         metrics = self._around.metrics
         try:
-            with metrics.locate_seconds.labels(self._terms.kind).time():
+            with metrics.locate_seconds.labels(self._terms.kind).time(), self._span("locate"):
                 return await self._provider.locate(
                     self._instance,
                     session=self._grant.session,
@@ -153,7 +160,8 @@ class Connector:
         password = target.password.get_secret_value() if target.password else None
         try:
             async with asyncio.timeout(HANDSHAKE_TIMEOUT):
-                with self._around.metrics.handshake_seconds.labels(self._terms.kind).time():
+                timing = self._around.metrics.handshake_seconds.labels(self._terms.kind).time()
+                with timing, self._span("handshake"):
                     return await opening.shake(password, shared=shared)
         except TimeoutError as error:
             raise UpstreamUnreachable(f"{target} stopped in RFB's handshake for {HANDSHAKE_TIMEOUT:g} s") from error

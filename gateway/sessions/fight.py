@@ -1,12 +1,13 @@
 """Is somebody else taking the instance away again and again? (product.md, `contended`)
 
 Where a cloud allows one session per instance, a newcomer ends the earlier one, and two parties that both
-come back would spend the whole budget on throwing each other out.
+come back would spend the whole budget on throwing each other out. A replica that is cut off from the shared state can't
+know that the console was leased to somebody on another one: then that is who takes it (state.md, "Split").
 """
 
 from dataclasses import dataclass
 
-from gateway.errors import Contended, UpstreamLost
+from gateway.errors import Contended, TakenOver, UpstreamLost
 
 LOSSES = 5
 """Losses in a row that are a fight."""
@@ -21,11 +22,15 @@ class Fight:
 
     _losses: int = 0
 
-    def lost(self, error: UpstreamLost, *, one_session: bool, lived: float) -> None:
-        """Note a loss, `lived` seconds after the first picture. Raises Contended for the last one that is accepted."""
+    def lost(self, error: UpstreamLost, *, one_session: bool, lived: float, cut_off: bool) -> None:
+        """Note a loss, `lived` seconds after the first picture. Raises for the last one that is accepted.
+
+        `cut_off`: the shared state can't be asked. Raises TakenOver then, else Contended.
+        """
         if not one_session or not error.closed or lived >= SHORT:
             self._losses = 0
             return
         self._losses += 1
         if self._losses >= LOSSES:
-            raise Contended(f"{LOSSES} connections in a row were closed within {SHORT:g} s") from error
+            message = f"{LOSSES} connections in a row were closed within {SHORT:g} s"
+            raise (TakenOver(message, user=None, since=0) if cut_off else Contended(message)) from error

@@ -12,18 +12,26 @@ from gateway.relay.relay import Relay
 from gateway.rfb import messages
 from gateway.rfb.client_stream import ClientStream
 from gateway.sessions.idle_limits import IdleLimits
+from gateway.telemetry.metrics import Metrics
 
 SCROLL_LOCK = 0xFF14
 """A key whose release, while it is up, QEMU filters and TigerVNC takes for activity; unmapped ones QEMU logs."""
 
+CLOUD_IDLE = 300.0
+"""Seconds without a message from the client after which Alibaba ends a console (clouds.md §3.3)."""
+
 
 class UpstreamKeepalive:
-    """The clocks of one connection to `host`."""
+    """The clocks of one connection to `host`; `cloud`: a cloud's, whose idle limit it would meet."""
 
-    def __init__(self, settings: Keepalive, limits: IdleLimits, host: str, now: float) -> None:
+    def __init__(
+        self, settings: Keepalive, limits: IdleLimits, host: str, now: float, metrics: Metrics, *, cloud: bool
+    ) -> None:
         self._settings = settings
         self._limits = limits
         self._host = host
+        self._metrics = metrics
+        self._cut_at = now + CLOUD_IDLE if cloud else math.inf
         self._messages = self._inputs = -1
         self._message_at = self._input_at = self._touched_at = now
 
@@ -38,13 +46,19 @@ class UpstreamKeepalive:
             if now - self._message_at >= after:
                 self._message_at = now
                 relay.upstream.ping()
+                self._metrics.kept_alive("ping")
             return
+        if now >= self._cut_at:
+            self._cut_at += CLOUD_IDLE
+            self._metrics.idle_cuts_averted.inc()
         if now - self._message_at >= after:
             self._message_at = now
             relay.request_update()
+            self._metrics.kept_alive("update_request")
         if self._climbs and now - max(self._input_at, self._touched_at) >= after and not _held(relay):
             self._touched_at = now
             relay.send_upstream(self._touch(relay))
+            self._metrics.kept_alive("input")
 
     @property
     def due(self) -> float:
@@ -80,6 +94,8 @@ class UpstreamKeepalive:
     def _note(self, client: ClientStream, now: float) -> None:
         if client.messages != self._messages:
             self._messages, self._message_at = client.messages, now
+            if self._cut_at < math.inf:
+                self._cut_at = now + CLOUD_IDLE
         if client.human_messages != self._inputs:
             self._inputs, self._input_at = client.human_messages, now
 

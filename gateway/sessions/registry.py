@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 from gateway.access.grants import Grant
 from gateway.config.blocks import Limits
-from gateway.errors import GatewayError, internal
+from gateway.errors import EndedByAdmin, GatewayError, internal
 from gateway.providers.provider import Provider
 from gateway.relay.browser_leg import BrowserLeg
 from gateway.relay.buffer import ReceiveBuffer
@@ -19,7 +19,8 @@ TICK = 1.0
 class Registry:
     """The sessions of this process; owns their tasks.
 
-    `terms(provider)` gives the configuration's terms for a provider by name.
+    `terms(provider)` gives the configuration's terms for a provider by name. `changed` is set when a session has begun
+    or is over.
     """
 
     def __init__(self, limits: Limits, terms: Callable[[str], Terms], shared: Shared) -> None:
@@ -28,12 +29,17 @@ class Registry:
         self._shared = shared
         self._sessions: dict[Session, asyncio.Task[None]] = {}
         self._clock: asyncio.TimerHandle | None = None
+        self.changed = asyncio.Event()
 
     def __iter__(self) -> Iterator[Session]:
         return iter(list(self._sessions))
 
     def __len__(self) -> int:
         return len(self._sessions)
+
+    def follow(self, limits: Limits) -> None:
+        """Go by `limits` from now on; what is open stays, even beyond them."""
+        self._limits = limits
 
     def full_for(self, id_: str) -> bool:
         """True when the process may not open one more session; a return to the one called `id_` takes its place."""
@@ -54,6 +60,17 @@ class Registry:
             if limit and theirs >= limit:
                 return True
         return False
+
+    @property
+    def reconnecting(self) -> int:
+        """How many sessions wait for another upstream."""
+        return sum(session.state == "reconnecting" for session in self._sessions)
+
+    @property
+    def unsent(self) -> tuple[int, int]:
+        """Bytes that wait in this process for all browsers to take them, and for all upstreams."""
+        waiting = [session.watch.unsent for session in self._sessions if session.watch is not None]
+        return sum(to_browser for to_browser, _ in waiting), sum(to_upstream for _, to_upstream in waiting)
 
     @property
     def told(self) -> bool:
@@ -82,11 +99,19 @@ class Registry:
         task = asyncio.get_running_loop().create_task(session.run(), name=f"session {grant.session}")
         self._sessions[session] = task
         self._shared.metrics.sessions_opened.inc()
-        self._shared.metrics.sessions.set(len(self._sessions))
+        self._changed()
         task.add_done_callback(lambda _: self._forget(session))
         if self._clock is None:
             self._tick()
         return session
+
+    def end(self, id_: str, by: str) -> None:
+        """End the session called `id_` for good, as `by` has asked; also an older connection of it that is not gone."""
+        for session in self:
+            if session.grant.session == id_:
+                error = EndedByAdmin(f"ended with the key {by}")
+                error.by = by
+                session.end(error)
 
     async def end_all(self, error: GatewayError, *, timeout: float) -> None:
         """End every session for `error` and wait, at most `timeout` seconds, until they are gone."""
@@ -99,7 +124,11 @@ class Registry:
 
     def _forget(self, session: Session) -> None:
         del self._sessions[session]
+        self._changed()
+
+    def _changed(self) -> None:
         self._shared.metrics.sessions.set(len(self._sessions))
+        self.changed.set()
 
     def _tick(self) -> None:
         loop = asyncio.get_running_loop()

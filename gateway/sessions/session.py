@@ -22,8 +22,10 @@ from gateway.sessions.acts import SessionActs
 from gateway.sessions.connect import Connector, Reached
 from gateway.sessions.fight import Fight
 from gateway.sessions.record import SpliceRecord
+from gateway.sessions.records import NOTHING, SessionRecord
 from gateway.sessions.terms import Shared, Terms
 from gateway.sessions.watch import Watch
+from gateway.state.state import Lease
 
 CLIENT_INIT_TIMEOUT = 10.0
 """Seconds for the browser's RFB handshake: a few round trips, and no person is asked for anything."""
@@ -66,9 +68,10 @@ class Session:
         self._shared = shared
         self._log = structlog.get_logger().bind(session=grant.session, console=grant.console)
         self._acts = SessionActs(shared.audit, grant, source=source, account=terms.account)
-        self._connector = Connector(grant, provider, terms, shared, self._client_init, self._log.info)
+        self._connector = Connector(grant, provider, terms, shared, self._client_init, self._confirm, self._log.info)
         self._opening = BrowserOpening(browser)  # before the loop goes round: what a quick browser says is kept
         self._fight = Fight()
+        self._lease: Lease | None = None
         self._record: SpliceRecord | None = None
         self._end: asyncio.Future[GatewayError] = asyncio.get_running_loop().create_future()
 
@@ -77,15 +80,40 @@ class Session:
         if not self._end.done():
             self._end.set_result(error)
 
+    @property
+    def last_input_at(self) -> float | None:
+        """When a human last used key or pointer, in Unix seconds; None if nobody has yet."""
+        at = None if self.watch is None else self.watch.last_input_at
+        return None if at is None else time.time() - (_now() - at)
+
+    def record(self, replica: str) -> SessionRecord:
+        """The session as it is now, on the replica of that name."""
+        return SessionRecord(
+            self.grant,
+            self.source,
+            replica,
+            self.state,
+            self.started_at,
+            self.upstream,
+            self.splices,
+            passed=self.watch.passed() if self.watch is not None else NOTHING,
+            per_second=self.watch.per_second(_now()) if self.watch is not None else NOTHING,
+            last_input_at=self.last_input_at,
+        )
+
     async def run(self) -> None:
         """Live the session to its end. Nothing but cancellation is raised."""
+        # For the lines of others on its way, such as the provider's; this is a task of its own.
+        structlog.contextvars.bind_contextvars(session=self.grant.session, console=self.grant.console)
         self._log.info("session.started", user=self.grant.user, source=self.source)
         self._browser.report_end(self.end)
         error = GatewayError("the session's task was cancelled")
-        try:
-            error = await self._live()
-        finally:
-            self._close(error)
+        with self._shared.traces.span("session", session=self.grant.session, console=self.grant.console) as span:
+            try:
+                error = await self._live()
+            finally:
+                self._close(error)
+                span.ended(error.ending)
 
     async def _live(self) -> GatewayError:
         """Run the phases until one fails or somebody ends the session: the reason."""
@@ -93,7 +121,8 @@ class Session:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._until_ended())
                 takes = self._terms.limits.conflict == "takeover"
-                async with self._shared.leases.holding(self.grant, self.end, takes=takes, returns=self._returns):
+                holding = self._shared.leases.holding(self.grant, self.end, takes=takes, returns=self._returns)
+                async with holding as self._lease:
                     await self._phases()
         except BaseExceptionGroup as failed:
             known = failed.subgroup(GatewayError)
@@ -135,7 +164,9 @@ class Session:
             )
             self._log.info("session.open", upstream=self.upstream)
             while True:
-                reached = await self._splice(relay, reached, await relay.until_lost())
+                error = await relay.until_lost()
+                with self._shared.traces.span("splice"):
+                    reached = await self._splice(relay, reached, error)
         finally:
             self.watch.flush()
             self.watch = None
@@ -151,12 +182,22 @@ class Session:
         except TimeoutError as error:
             raise ProtocolViolation(f"no ClientInit from the browser within {CLIENT_INIT_TIMEOUT:g} s") from error
 
+    async def _confirm(self) -> None:
+        """Raise what ends the session if its console is somebody else's by now."""
+        assert self._lease is not None, "had before anything is dialled"
+        await self._shared.leases.confirm(self._lease)
+
     async def _splice(self, relay: Relay, old: Reached, error: GatewayError) -> Reached:
         """Replace a lost upstream under the living browser (rfb.md §5). Raises what ends the session."""
         lost_at = _now()
         if not isinstance(error, UpstreamLost):
             raise error
-        self._fight.lost(error, one_session=old.target.one_session, lived=lost_at - self._joined_at)
+        self._fight.lost(
+            error,
+            one_session=old.target.one_session,
+            lived=lost_at - self._joined_at,
+            cut_off=not self._shared.state.up,
+        )
         idle = self.watch is not None and self.watch.lost(lost_at, closed=error.closed)
         if self._record is not None:
             self._record.tell()

@@ -1,16 +1,17 @@
 """What a session is given: the configuration's terms for its provider, and what all sessions of a loop share."""
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from gateway.config.blocks import Keepalive, Reconnect, SessionLimits
 from gateway.relay.buffer import ReceiveBuffer
 from gateway.rfb.held import HeldTotal
 from gateway.sessions.idle_limits import IdleLimits
 from gateway.sessions.leases import Leases
-from gateway.state.memory import MemoryState
+from gateway.state.state import State
 from gateway.telemetry.audit import Audit
 from gateway.telemetry.metrics import Metrics
+from gateway.telemetry.traces import NoTraces, Traces
 
 DIALS_AT_ONCE = 8
 """Dials of one cloud account that run at a time: when an upstream proxy falls, its sessions do not all call at once."""
@@ -18,9 +19,11 @@ DIALS_AT_ONCE = 8
 CLOUDS = frozenset({"alibaba", "huawei"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Terms:
     """What the configuration says about sessions of one provider, whose type is `kind`.
+
+    One object for all of them, so that open ones, too, go by what a reload has changed, when they look the next time.
 
     `account`: what the audit calls the cloud's account: the name of the credentials, or the provider's without any.
     """
@@ -30,6 +33,11 @@ class Terms:
     keepalive: Keepalive
     reconnect: Reconnect
     limits: SessionLimits
+
+    def follow(self, other: "Terms") -> None:
+        """Say from now on what `other` says."""
+        for field_ in fields(self):
+            setattr(self, field_.name, getattr(other, field_.name))
 
     @property
     def cloud(self) -> bool:
@@ -47,9 +55,10 @@ class Shared:
     buffer: ReceiveBuffer
     metrics: Metrics
     held_total: HeldTotal
-    state: MemoryState
+    state: State
     leases: Leases
     audit: Audit
+    traces: Traces = field(default_factory=NoTraces)
     ponging: set[str] = field(default_factory=set)
     idle_limits: IdleLimits = field(default_factory=IdleLimits)
     _dials: dict[str, asyncio.Semaphore] = field(default_factory=dict)

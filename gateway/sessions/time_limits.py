@@ -31,6 +31,11 @@ class TimeLimits:
         """When to look again, if no human comes."""
         return min(self._announce_at, self._ends_at, self._human_at + self._idle)
 
+    @property
+    def last_input_at(self) -> float | None:
+        """When the last human message was seen; None before the first."""
+        return self._human_at if self._humans else None
+
     def announced(self, now: float) -> float | None:
         """Seconds until the fixed end, once, when the page has to be told; else None."""
         if now < self._announce_at:

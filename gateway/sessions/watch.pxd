@@ -9,7 +9,7 @@ from gateway.relay.upstream_leg cimport UpstreamLeg
 
 cdef class Watch:
     cdef Relay _relay
-    cdef object _terms, _shared, _end, _acts, _browser, _upstream, _limits, _counted, _changes, _keepalive, _host
+    cdef object _terms, _shared, _end, _acts, _browser, _upstream, _limits, _counted, _changes, _keepalive, _host, _rates
     cdef long long _moved
     cdef double _joined_at, _due
 

@@ -13,6 +13,8 @@ from gateway.relay.liveness import Liveness, Verdict
 from gateway.relay.relay import Relay
 from gateway.sessions.acts import SessionActs
 from gateway.sessions.keepalive import UpstreamKeepalive
+from gateway.sessions.rates import Rates
+from gateway.sessions.records import Passed
 from gateway.sessions.terms import Shared, Terms
 from gateway.sessions.time_limits import TimeLimits
 
@@ -45,6 +47,7 @@ class Watch:
         self._browser = Liveness(terms.keepalive.browser_ping, terms.keepalive.browser_timeout, now)
         self._limits = TimeLimits(terms.limits, grant_left, now)
         self._counted = self._counts()
+        self._rates = Rates(now)
         self._changes: Counter[str] = Counter()
         self._moved = -1
         self.joined("", now)
@@ -55,11 +58,27 @@ class Watch:
         self._joined_at = now
         self._due = 0.0
         self._upstream = Liveness(UPSTREAM_PING, UPSTREAM_PING, now, judged=host in self._shared.ponging)
-        self._keepalive = UpstreamKeepalive(self._terms.keepalive, self._shared.idle_limits, host, now)
+        shared, terms = self._shared, self._terms
+        self._keepalive = UpstreamKeepalive(
+            terms.keepalive, shared.idle_limits, host, now, shared.metrics, cloud=terms.cloud
+        )
 
     def lost(self, now: float, *, closed: bool) -> bool:
         """The upstream is gone; True if its host `closed` it for want of input, it seems."""
         return self._keepalive.lost(self._relay.client_stream, now, closed=closed)
+
+    @property
+    def last_input_at(self) -> float | None:
+        """When the last key or pointer of a human came, to the second; None before the first."""
+        return self._limits.last_input_at
+
+    def passed(self) -> Passed:
+        """What passed so far."""
+        return Passed(*self._counts())
+
+    def per_second(self, now: float) -> Passed:
+        """What passes a second, over the last minute."""
+        return Passed(*self._rates.per_second(now, self._counts()))
 
     def tick(self, now: float) -> None:
         """Look at everything once. `now`: the loop's time."""
@@ -74,6 +93,7 @@ class Watch:
         moved = self._bytes_moved()
         if moved != self._moved:
             self._moved = moved
+            self._rates.moved(now, self._counted)
             self.flush()
         self._due = self._next_due()
 
@@ -91,12 +111,23 @@ class Watch:
                 due = min(due, self._upstream.due)
         return due
 
+    @property
+    def unsent(self) -> tuple[int, int]:
+        """Bytes that wait in this process for the browser to take them, and for the upstream."""
+        upstream = self._relay.upstream
+        return self._relay.browser.unsent, 0 if upstream is None else upstream.unsent
+
     def flush(self) -> None:
         """Tell the process's metrics, and the audit, what passed since the last time."""
         metrics = self._shared.metrics
         counts = self._counts()
         if counts != self._counted:
-            counters = (metrics.bytes_to_browser, metrics.bytes_to_upstream, metrics.messages_to_upstream)
+            counters = (
+                metrics.bytes_to_browser,
+                metrics.bytes_to_upstream,
+                metrics.messages_to_browser,
+                metrics.messages_to_upstream,
+            )
             for counter, new, old in zip(counters, counts, self._counted, strict=True):
                 counter.inc(new - old)
             self._counted = counts
@@ -113,7 +144,12 @@ class Watch:
 
     def _counts(self) -> tuple[int, ...]:
         relay = self._relay
-        return (relay.browser.payload_out, relay.payload_to_upstream, relay.client_stream.messages)
+        return (
+            relay.browser.payload_out,
+            relay.payload_to_upstream,
+            relay.memory.messages_from_server,
+            relay.client_stream.messages,
+        )
 
     def _check_browser(self, now: float) -> None:
         leg = self._relay.browser

@@ -1,12 +1,12 @@
-"""Shared state of one process: one-time tickets, kept as hashes, leases, sessions that were ended for good, and
-budgets of what a cloud may be asked."""
+"""Shared state of one process. What ends with its session has no life of its own here: leases and records."""
 
-import hashlib
-from collections import deque
-from collections.abc import Callable
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from itertools import count
 
+from gateway.state.budgets import Budgets
 from gateway.state.expiring import Expiring
-from gateway.state.leases import MemoryLeases
+from gateway.state.state import Beat, Ended, Holder, Lease, News, Spent, Taken, ticket_id
 
 MAX_TICKETS = 100_000
 """Unredeemed tickets held at once; at 30 s each this is far above any real rate of openings."""
@@ -14,69 +14,107 @@ MAX_TICKETS = 100_000
 MAX_ENDS = 100_000
 """Ends remembered at once, each until its grant is over: each was asked for by hand, or by a bastion's program."""
 
-BUDGET_WINDOW = 60.0
-"""Seconds of a budget's moving window: the clouds count by the minute (clouds.md §3.3)."""
-
-SWEEP_AT = 10_000
-"""Budgets kept before those without a recent dial are looked for and dropped."""
+MAX_NEWS = 10_000
+"""News that a listener may be behind; more are lost to it, and found by its next beat."""
 
 
 class MemoryState:
     """`memory://`: what one process knows. `clock` gives seconds, monotonic."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self.leases = MemoryLeases()
-        self._clock = clock
+    up = True
+
+    def __init__(self, clock: Callable[[], float], replica: str = "") -> None:
+        self.replica = replica
         self._tickets = Expiring(MAX_TICKETS, clock)
         self._ended = Expiring(MAX_ENDS, clock)
-        self._spent: dict[str, deque[float]] = {}
+        self._budgets = Budgets(clock)
+        self._leases: dict[str, Lease] = {}
+        self._epochs = count(1)
+        self._sessions: dict[str, str] = {}
+        self._listeners: set[asyncio.Queue[News]] = set()
 
     async def put_ticket(self, ticket: str, value: str, ttl: float) -> bool:
-        """Remember `value` under `ticket` for `ttl` seconds; False when no more tickets can be held."""
+        """See State."""
         return self._tickets.put(ticket_id(ticket), value, ttl)
 
     async def take_ticket(self, ticket: str) -> str | None:
-        """The value of `ticket`, which is void from now on; None if unknown, used or expired."""
+        """See State."""
         return self._tickets.take(ticket_id(ticket))
 
     async def ticket_of(self, id_: str) -> str | None:
-        """The value of the ticket whose id is `id_`, which stays good; None as above."""
+        """See State."""
         return self._tickets.get(id_)
 
     async def void_ticket(self, id_: str) -> bool:
-        """Void the ticket whose id is `id_`; False if it was not good any more."""
+        """See State."""
         return self._tickets.take(id_) is not None
 
-    async def end_session(self, session: str, ttl: float) -> bool:
-        """Remember for `ttl` seconds that `session` may not be returned to; False when no more can be held."""
-        return self._ended.put(session, "", ttl)
+    async def end_session(self, session: str, ttl: float, by: str) -> bool:
+        """See State."""
+        kept = self._ended.put(session, by, ttl)
+        if kept:
+            self._tell(Ended(session, by))
+        return kept
 
     async def ended(self, session: str) -> bool:
-        """Whether `session` may not be returned to."""
+        """See State."""
         return self._ended.get(session) is not None
 
-    async def spend(self, budget: str, per_minute: int) -> float:
-        """Take one from `budget`: 0 if it was there, else the seconds until it will be, and nothing is taken.
+    async def spend(self, budget: str, per_minute: int) -> Spent:
+        """See State."""
+        return self._budgets.take(budget, per_minute)
 
-        The window moves: never more than `per_minute` in any 60 s.
-        """
-        now = self._clock()
-        if len(self._spent) >= SWEEP_AT:
-            self._spent = {name: times for name, times in self._spent.items() if times[-1] > now - BUDGET_WINDOW}
-        spent = self._spent.setdefault(budget, deque())
-        while spent and spent[0] <= now - BUDGET_WINDOW:
-            spent.popleft()
-        if len(spent) >= per_minute:
-            return spent[0] + BUDGET_WINDOW - now
-        spent.append(now)
-        return 0.0
+    async def lease(self, console: str, wanted: Holder, *, take: bool) -> Lease | Holder:
+        """See State."""
+        now = self._leases.get(console)
+        own = now is not None and now.holder.session == wanted.session
+        if now is not None and not own and not take:
+            return now.holder
+        holder = now.holder if now is not None and own else wanted
+        lease = self._leases[console] = Lease(console, holder, next(self._epochs))
+        if now is not None:
+            self._tell(Taken(lease))
+        return lease
 
-    def left(self, budget: str, per_minute: int) -> int:
-        """How much of `budget` is left now."""
-        now = self._clock()
-        return per_minute - sum(time > now - BUDGET_WINDOW for time in self._spent.get(budget, ()))
+    async def release(self, lease: Lease) -> None:
+        """See State."""
+        if self._leases.get(lease.console) == lease:
+            del self._leases[lease.console]
 
+    async def beat(self, leases: Sequence[Lease], sessions: Mapping[str, str]) -> Beat:
+        """See State."""
+        lost = []
+        for lease in leases:
+            latest = self._leases.setdefault(lease.console, lease)
+            if latest.epoch > lease.epoch:
+                lost.append((lease, latest))
+        self._sessions.update(sessions)
+        ended = ((id_, self._ended.get(id_)) for id_ in sessions)
+        return Beat(lost, {id_: by for id_, by in ended if by is not None})
 
-def ticket_id(ticket: str) -> str:
-    """What a ticket is known by, and may be called in logs and answers: its hash, of which it can't be made."""
-    return hashlib.sha256(ticket.encode(errors="surrogateescape")).hexdigest()
+    async def sessions(self) -> list[str]:
+        """See State."""
+        return list(self._sessions.values())
+
+    async def session(self, id_: str) -> str | None:
+        """See State."""
+        return self._sessions.get(id_)
+
+    async def forget(self, id_: str) -> None:
+        """See State."""
+        self._sessions.pop(id_, None)
+
+    async def news(self) -> AsyncGenerator[News, None]:
+        """See State."""
+        queue: asyncio.Queue[News] = asyncio.Queue(MAX_NEWS)
+        self._listeners.add(queue)
+        try:
+            while True:
+                yield await queue.get()
+        finally:
+            self._listeners.discard(queue)
+
+    def _tell(self, news: News) -> None:
+        for queue in self._listeners:
+            if not queue.full():
+                queue.put_nowait(news)

@@ -38,6 +38,7 @@ Act = Literal[
     "api_refused",
     "session_opened",
     "session_taken_over",
+    "session_end_asked",
     "session_ended",
     "splice",
     "clipboard",

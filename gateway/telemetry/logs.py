@@ -1,17 +1,20 @@
 """Where log lines go and what they look like: structlog for us, the same lines for libraries.
 
 Lines go to stderr: for people on a terminal, as one JSON object each elsewhere. Every line passes the
-redaction of redact.py, those of libraries (aiohttp, asyncio) too.
+redaction of redact.py, those of libraries (aiohttp, asyncio) too. What is bound to the context of a task, as a session
+binds its id, is in every line that the task causes, wherever that is written. JSON lines say which replica they are of.
 """
 
 import logging
 import sys
+from functools import partial
 from typing import Literal, TextIO
 
 import structlog
 from structlog.typing import EventDict, Processor
 
 from gateway.telemetry.redact import escape, redact
+from gateway.telemetry.replica import replica
 
 Format = Literal["auto", "console", "json"]
 Level = Literal["debug", "info", "warning", "error"]
@@ -63,9 +66,10 @@ def _rendered(*, console: bool, colors: bool) -> list[Processor]:
             ),
         ]
     # ASCII JSON escapes every control character by itself
-    return [_lead, structlog.processors.JSONRenderer(ensure_ascii=True)]
+    return [partial(_lead, replica()), structlog.processors.JSONRenderer(ensure_ascii=True)]
 
 
-def _lead(_logger: object, _method: str, event: EventDict) -> EventDict:
-    """Put what every line has in front, for eyes that read JSON."""
-    return {key: event.pop(key) for key in ("timestamp", "level", "event") if key in event} | dict(event)
+def _lead(name: str, _logger: object, _method: str, event: EventDict) -> EventDict:
+    """Put what every line has in front, for eyes that read JSON; `name` is this replica's."""
+    event["replica"] = name
+    return {key: event.pop(key) for key in ("timestamp", "level", "event", "replica") if key in event} | dict(event)

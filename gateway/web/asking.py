@@ -4,7 +4,7 @@ from ipaddress import ip_network
 from typing import Annotated, Literal, TypeVar
 
 from aiohttp import web
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
 
 from gateway.access.grants import Rights
 from gateway.access.users import MAX_USER, is_user
@@ -18,6 +18,10 @@ MAX_REFERENCE = 256
 
 TTL = 30.0
 """Seconds for which a ticket is good if nobody says else: a redirect takes less than one."""
+
+
+CONSOLE = f"^{PROVIDER.pattern}/{INSTANCE.pattern}$"
+"""What a console is called, for who reads the API's description."""
 
 
 def _console(value: str) -> str:
@@ -67,8 +71,10 @@ class AskedRights(_Body):
 class TicketOrder(_Body):
     """The body of `POST /api/v1/tickets`; times in seconds."""
 
-    console: Annotated[str, AfterValidator(_console)]
-    user: Annotated[str, AfterValidator(_user)]
+    console: Annotated[str, AfterValidator(_console), WithJsonSchema({"type": "string", "pattern": CONSOLE})]
+    user: Annotated[
+        str, AfterValidator(_user), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MAX_USER})
+    ]
     rights: AskedRights = AskedRights()
     ttl: Annotated[float, Field(gt=0)] | None = None
     grant_ttl: Annotated[float, Field(gt=0)] | None = None

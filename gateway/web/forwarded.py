@@ -44,6 +44,10 @@ class Proxies:
     def __init__(self, networks: Sequence[AnyNetwork]) -> None:
         self._networks = networks
 
+    def follow(self, networks: Sequence[AnyNetwork]) -> None:
+        """Believe these from now on."""
+        self._networks = networks
+
     def trusts(self, source: str) -> bool:
         """True if the address `source` is a trusted proxy's."""
         return bool(self._networks) and within(source, self._networks)

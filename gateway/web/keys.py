@@ -40,6 +40,10 @@ class Keys:
         self._keys = settings.keys
         self._client_names = settings.tls.client_names if settings.tls else ()
 
+    def follow(self, settings: Admin) -> None:
+        """Know the keys of `settings` from now on. Certificates are asked for as they were."""
+        self._keys = settings.keys
+
     def of(self, request: web.Request) -> Key:
         """The key in `Authorization: Bearer`; every one is compared, in constant time. Raises Refused."""
         bastion(request, self._client_names)

@@ -10,6 +10,10 @@ class Links:
         self._listen = listen
         self.port = listen.port
 
+    def follow(self, listen: Listen) -> None:
+        """The listener is called as `listen` says from now on; it is where it was."""
+        self._listen = listen
+
     def launch(self, console: str, ticket: str) -> str:
         """The address that opens `console` once."""
         return f"{self._base()}/console/{console}#ticket={ticket}"

@@ -3,7 +3,7 @@
 import asyncio
 import errno
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
@@ -36,6 +36,7 @@ class Entrance:
     """Where a site is reached, and how: port 0 is any, `buffer` what TLS reads into.
 
     `tls`: none without. `proxies`: whose PROXY header every connection has to begin with; None: none has one.
+    `shares_port`: with processes that do the same. `refused` is told the name of each refusal.
     """
 
     host: str
@@ -44,6 +45,8 @@ class Entrance:
     buffer: ReceiveBuffer
     tls: Certificates | None = None
     proxies: Proxies | None = None
+    shares_port: bool = False
+    refused: Callable[[str], None] = lambda _: None
 
 
 class Listener:
@@ -73,6 +76,8 @@ async def listen(
             response.headers["Server"] = headers["Server"]
         else:
             response.headers.update(headers)
+        if isinstance(response, problems.Problem):
+            entrance.refused(response.refusal)
 
     app.on_response_prepare.append(add_headers)
     runner = web.AppRunner(app, shutdown_timeout=SHUTDOWN_TIMEOUT, handle_signals=False)
@@ -94,7 +99,7 @@ async def _open(entrance: Entrance, runner: web.AppRunner, stack: AsyncExitStack
             return connection
         return TlsConnection(connection, certificates.context, entrance.buffer)
 
-    sockets = await _bound(entrance.host, entrance.port)
+    sockets = await bound(entrance.host, entrance.port, shares_port=entrance.shares_port)
     if certificates is not None:
         await stack.enter_async_context(certificates.watched())
     if entrance.proxies is not None:
@@ -106,8 +111,11 @@ async def _open(entrance: Entrance, runner: web.AppRunner, stack: AsyncExitStack
     return int(sockets[0].getsockname()[1])
 
 
-async def _bound(host: str, port: int) -> list[socket.socket]:
-    """Listening sockets on every address that `host` is, all on the same port. Raises ListenFailed."""
+async def bound(host: str, port: int, *, shares_port: bool = False) -> list[socket.socket]:
+    """Listening sockets on every address that `host` is, all on the same port. Raises ListenFailed.
+
+    `shares_port`: with other processes of this user that share it, too; the kernel spreads connections over them.
+    """
     sockets: list[socket.socket] = []
     failed: OSError | None = None
     try:
@@ -116,7 +124,7 @@ async def _bound(host: str, port: int) -> list[socket.socket]:
         raise ListenFailed(host, port, error) from error
     for family, _, _, _, address in dict.fromkeys(found):
         try:
-            one = socket.create_server((address[0], port), family=family, backlog=BACKLOG)
+            one = socket.create_server((address[0], port), family=family, backlog=BACKLOG, reuse_port=shares_port)
         except OSError as error:
             failed = error
             if error.errno not in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):  # localhost, where there is no IPv6

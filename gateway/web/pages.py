@@ -43,12 +43,16 @@ class Pages:
 
     def __init__(self, embed_origins: list[str]) -> None:
         self._files = dict(_built())
-        page = self._files.get("console.html")
-        if page is None:
+        if "console.html" not in self._files:
             raise ConfigurationError("the console page is missing from the package: reinstall it (pip install .)")
+        self._page = self._files["console.html"].body
+        self.follow(embed_origins)
+
+    def follow(self, embed_origins: list[str]) -> None:
+        """Tell the console page from now on that these may frame it."""
         meta = EMBED_PLACEHOLDER.replace('content=""', f'content="{escape(" ".join(embed_origins))}"')
         self._files["console.html"] = _file(
-            "console.html", page.body.replace(EMBED_PLACEHOLDER.encode(), meta.encode())
+            "console.html", self._page.replace(EMBED_PLACEHOLDER.encode(), meta.encode())
         )
 
     def page(self, name: str) -> web.Response:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from gateway.errors import AuditUnwritable
+from gateway.state.state import StateAway
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -43,9 +44,18 @@ NOT_AN_UPGRADE = Refusal(426, "not_an_upgrade", "This address is a WebSocket.")
 TOO_MANY = Refusal(429, "too_many", "There are too many requests.", _SOON)
 HEADERS_TOO_LARGE = Refusal(431, "headers", "The request's header is too large.")
 FULL = Refusal(503, "full", "The gateway holds as many sessions as it may.", _SOON)
-DRAINING = Refusal(503, "draining", "The gateway is going down; try again.", _SOON)
+DRAINING = Refusal(
+    503,
+    "draining",
+    "The gateway is going down; try again.",
+    (("Retry-After", "1"), ("Connection", "close")),  # another one may answer now, but not on this connection
+)
 AUDIT_AWAY = Refusal(503, "audit_away", "The gateway can't write down what it does; try again.", _SOON)
+STATE_AWAY = Refusal(503, "state_away", "The gateway can't ask what its replicas share; try again.", _SOON)
 INTERNAL = Refusal(500, "internal_error", "The gateway failed; its log has the details.")
+
+NAMES = tuple(dict.fromkeys(value.name for value in list(globals().values()) if isinstance(value, Refusal)))
+"""The names of all of them."""
 
 _BY_STATUS = {refusal.status: refusal for refusal in (MALFORMED, FORBIDDEN, NOT_FOUND, METHOD_NOT_ALLOWED, INTERNAL)}
 
@@ -59,12 +69,23 @@ class Refused(Exception):
         self.detail = detail
 
 
+class Problem(web.Response):
+    """A problem document. `refusal`: its name."""
+
+    def __init__(
+        self, refusal: str, *, status: int, headers: Mapping[str, str], body: bytes, content_type: str
+    ) -> None:
+        super().__init__(status=status, headers=headers, body=body, content_type=content_type)
+        self.refusal = refusal
+
+
 def document(refusal: Refusal, headers: Mapping[str, str] | None = None, detail: str = "") -> web.Response:
     """The response for a refusal, with `headers` beside its own."""
     body = {"type": "about:blank", "title": refusal.title, "status": refusal.status, "name": refusal.name}
     if detail:
         body["detail"] = detail
-    return web.Response(
+    return Problem(
+        refusal.name,
         status=refusal.status,
         headers={"Cache-Control": "no-store"} | dict(refusal.headers) | dict(headers or {}),
         body=json.dumps(body).encode(),
@@ -81,6 +102,9 @@ async def as_problems(request: web.Request, handler: Handler) -> web.StreamRespo
         return document(refused.refusal, detail=refused.detail)
     except AuditUnwritable:
         return document(AUDIT_AWAY)
+    except StateAway:
+        return document(STATE_AWAY)
     except web.HTTPException as error:
         known = _BY_STATUS.get(error.status)
-        return document(known or Refusal(error.status, "malformed", error.reason))
+        headers = {name: error.headers[name] for name in ("Allow",) if name in error.headers}
+        return document(known or Refusal(error.status, "malformed", error.reason), headers)

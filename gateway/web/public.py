@@ -5,10 +5,11 @@ close code of the session's.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 
+import structlog
 from aiohttp import web
 
 from gateway.access.access import Access
@@ -34,9 +35,14 @@ _REFUSALS = {"unauthenticated": problems.UNAUTHENTICATED, "forbidden": problems.
 
 @dataclass(slots=True)
 class Readiness:
-    """Whether new work is welcome. `state`: starting, ready or draining."""
+    """Whether new work is welcome. `state`: starting, ready or draining.
+
+    `state_up`: tells whether what replicas share can be asked; without it nothing new is opened, but balancers are to
+    leave living sessions alone.
+    """
 
     state: str = "starting"
+    state_up: Callable[[], bool] = lambda: True
 
     @property
     def ready(self) -> bool:
@@ -63,6 +69,11 @@ class PublicSite:
         self._registry = registry
         self._pages = pages
         self._readiness = readiness
+        self._consoles = static_consoles
+
+    def follow(self, front: Front, static_consoles: list[str]) -> None:
+        """Talk to those whom `front` lets in from now on."""
+        self._front = front
         self._consoles = static_consoles
 
     def routes(self) -> list[web.RouteDef]:
@@ -120,6 +131,14 @@ class PublicSite:
             opening = await self._access.grant(console, caller)
         self._known(request)
         grant = opening.grant
+        structlog.get_logger().info(
+            "grant.opened",
+            session=grant.session,
+            console=console,
+            user=grant.user,
+            source=caller.source,
+            returned=opening.returned,
+        )
         self._check_room(grant.session, grant.user, caller.source, console)  # a page never learns why an upgrade failed
         body = {
             "ticket": opening.ticket,
@@ -172,6 +191,8 @@ class PublicSite:
             raise Refused(problems.DRAINING)
         if not self._registry.told:
             raise Refused(problems.AUDIT_AWAY)
+        if not self._readiness.state_up():
+            raise Refused(problems.STATE_AWAY)
 
     async def _check_before_spending(self, console: str, caller: Caller) -> None:
         """Refuse for want of room before a ticket is spent, so that its holder can come again with it."""
@@ -218,7 +239,8 @@ def health_routes(readiness: Readiness) -> list[web.RouteDef]:
 
     async def readyz(_: web.Request) -> web.Response:
         status = 200 if readiness.ready else 503
-        return web.json_response({"status": readiness.state, "state": "up"}, status=status)
+        state = "up" if readiness.state_up() else "away"
+        return web.json_response({"status": readiness.state, "state": state}, status=status)
 
     return [web.get("/healthz", healthz), web.get("/readyz", readyz)]
 

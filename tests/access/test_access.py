@@ -102,7 +102,7 @@ async def test_a_forged_resume_token_starts_afresh_where_nobody_is_asked():
 async def test_a_session_that_was_ended_is_not_returned_to_by_either_ticket():
     gate = access(OpenMode(), Clock())
     opening = await gate.grant("lab/vm1", caller())
-    await gate.end(opening.grant)
+    await gate.end(opening.grant, "bastion")
     assert await refused(gate.admit("lab/vm1", caller(), opening.ticket)) == "ended_by_admin"
     assert await refused(gate.grant("lab/vm1", caller(opening.resume))) == "ended_by_admin"
 
@@ -112,7 +112,7 @@ async def test_the_end_of_a_session_is_remembered_until_its_grant_is_over():
     state = MemoryState(clock)
     gate = access(OpenMode(), clock, state=state)
     opening = await gate.grant("lab/vm1", caller())
-    await gate.end(opening.grant)
+    await gate.end(opening.grant, "bastion")
     clock.now += GRANT_TTL - 1
     assert await state.ended(opening.grant.session)
     clock.now += 1

@@ -11,6 +11,7 @@ from gateway.access.grants import Rights
 from gateway.access.tickets import Launch, TicketMode
 from gateway.state import memory
 from gateway.state.memory import MemoryState
+from gateway.state.state import ticket_id
 
 LAUNCH = Launch("lab/vm1", "ana", Rights(control=False, clipboard="from_vm"), 600, "CHG-17")
 
@@ -96,7 +97,7 @@ async def test_a_websocket_ticket_is_none_that_can_be_voided():
     house = House()
     minted = await house.mode.mint(LAUNCH, 30)
     opening = await house.access.grant("lab/vm1", caller(minted.ticket))
-    assert await house.mode.launch_of(memory.ticket_id(f"ws {opening.ticket}")) is None
+    assert await house.mode.launch_of(ticket_id(f"ws {opening.ticket}")) is None
 
 
 @pytest.mark.parametrize("bearer", [None, "", "x", "x" * 8192, "ünlesbar"])

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from support.gateway import NO_DRAIN
 from support.programs import LOOPBACK, accepts, free_port, running
 from support.scripted_server import ScriptedServer, idle
 
@@ -78,7 +79,7 @@ async def test_a_ticket_opens_a_session_which_is_listed_shown_and_ended(tmp_path
         config.write_text(CONFIG.format(port=port, admin=admin, digest=digest, url=server.url))
         argv = [*PROGRAM, "serve", "--config", config]
         async with (
-            running("serve", argv, logs=artifacts, ready=lambda: accepts(port)),
+            running("serve", argv, logs=artifacts, ready=lambda: accepts(port), env=NO_DRAIN),
             aiohttp.ClientSession() as http,
         ):
             code, link, _ = await vnc_gateway("ticket", "lab/vm", "--view-only", "--ttl", "60", admin=admin)
@@ -88,7 +89,7 @@ async def test_a_ticket_opens_a_session_which_is_listed_shown_and_ended(tmp_path
             ws = await http.ws_connect(f"http://{LOOPBACK}:{port}/ws/lab/vm?ticket={ticket}")
 
             _, listed, _ = await vnc_gateway("sessions", "list", admin=admin)
-            [[session, _, console, user, source, _]] = [line.split("\t") for line in listed.splitlines()]
+            [[session, _, console, user, source, *_]] = [line.split("\t") for line in listed.splitlines()]
             assert (console, user, source) == ("lab/vm", "rosa", LOOPBACK)
             _, shown, _ = await vnc_gateway("sessions", "show", session, admin=admin)
             assert json.loads(shown)["rights"]["control"] is False

@@ -30,7 +30,7 @@ def end(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
 
 
 def _raises(error: BaseException):
-    async def serve(settings) -> None:
+    async def serve(settings, source) -> None:
         raise error
 
     return serve
@@ -39,7 +39,7 @@ def _raises(error: BaseException):
 def test_done_is_0_on_uvloop(end):
     loops = []
 
-    async def serve(settings) -> None:
+    async def serve(settings, source) -> None:
         loops.append(asyncio.get_running_loop())
 
     assert end(serve) == (0, "")
@@ -73,7 +73,7 @@ def test_a_signal_ends_cleanly(end, number: signal.Signals):
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a run in a shell's background has begun without
     closed = []
 
-    async def serve(settings) -> None:
+    async def serve(settings, source) -> None:
         asyncio.get_running_loop().call_later(0.05, os.kill, os.getpid(), number)
         try:
             await asyncio.sleep(30)
@@ -87,7 +87,7 @@ def test_a_signal_ends_cleanly(end, number: signal.Signals):
 
 
 def test_a_command_may_take_the_signals_over(end):
-    async def serve(settings) -> None:
+    async def serve(settings, source) -> None:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, stop.set)
@@ -100,7 +100,7 @@ def test_a_command_may_take_the_signals_over(end):
 def test_no_coroutine_is_left_behind(end):
     started: list[Coroutine] = []
 
-    async def serve(settings) -> None:
+    async def serve(settings, source) -> None:
         started.append(asyncio.current_task().get_coro())
 
     end(serve)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from support.gateway import NO_DRAIN
 from support.programs import LOOPBACK, accepts, free_port, running
 
 PROGRAM = (sys.executable, "-m", "gateway")
@@ -20,13 +21,15 @@ consoles = {{ vm = "tcp://127.0.0.1:1" }}
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_serve_answers_and_ends_when_told(tmp_path: Path, artifacts: Path, number: signal.Signals):
+@pytest.mark.parametrize(("number", "env"), [(signal.SIGTERM, NO_DRAIN), (signal.SIGINT, {})])
+async def test_serve_answers_and_ends_when_told(
+    tmp_path: Path, artifacts: Path, number: signal.Signals, env: dict[str, str]
+):
     port, admin = free_port(), free_port()
     config = tmp_path / "c.toml"
     config.write_text(CONFIG.format(port=port, admin=admin))
     async with running(
-        "serve", [*PROGRAM, "serve", "--config", config], logs=artifacts, ready=lambda: accepts(port)
+        "serve", [*PROGRAM, "serve", "--config", config], logs=artifacts, ready=lambda: accepts(port), env=env
     ) as gateway:
         async with aiohttp.ClientSession() as http:
             async with http.get(f"http://{LOOPBACK}:{port}/healthz") as answer:
@@ -46,5 +49,12 @@ async def test_a_port_in_use_is_one_line(tmp_path: Path, artifacts: Path):
         config.write_text(CONFIG.format(port=port, admin=0))
         async with running("serve", [*PROGRAM, "serve", "--config", config], logs=artifacts) as gateway:
             assert await gateway.wait_exit() == 1
-        said = [line for line in gateway.output().splitlines() if not line.startswith('{"schema"')]  # the audit's
+        said = [line for line in gateway.output().splitlines() if not line.startswith("{")]  # audit and log
         assert said == [f"cannot listen on {LOOPBACK}:{port}: the port is in use"]
+
+
+def test_workers_that_share_nothing_are_refused(command, tmp_path: Path):
+    config = tmp_path / "c.toml"
+    config.write_text(CONFIG.format(port=8080, admin=9090))
+    done = command("serve", "--config", config, "--workers", "2")
+    assert (done.code, done.out, done.err) == (2, "", "state memory:// belongs to one process\n")

@@ -91,7 +91,6 @@ def test_five_faults_in_one_file_are_five_lines(faults_of):
         ),
         ("listen.allowed_origins = 5", "listen.allowed_origins: must be a list"),
         ("listen.tls = { key = '/dev/null' }", "listen.tls.certificate: is required"),
-        ("state.url = 'redis://h'", 'state.url: only "memory://", one process, exists yet'),
         ("log.level = 'loud'", "log.level: must be 'debug', 'info', 'warning' or 'error'"),
         ("limits.sessions = 0", "limits.sessions: must be greater than or equal to 1"),
         ("limits.human_idle = -1", "limits.human_idle: must be greater than or equal to 0"),

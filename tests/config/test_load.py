@@ -21,7 +21,7 @@ def test_defaults_are_those_of_the_documentation(load_text):
     settings = load_text(OPEN)
     assert settings.listen == Listen(host="127.0.0.1", port=8080, public_url=None, tls=None)
     assert settings.admin == Admin(host="127.0.0.1", port=9090)
-    assert settings.state.url == "memory://"
+    assert not settings.state.shared
     assert settings.keepalive == Keepalive(upstream_after=45, method="auto", browser_ping=20, browser_timeout=20)
     assert settings.reconnect == Reconnect(window=120, per_minute=24)
     assert settings.limits == Limits(sessions=2000, human_idle=1800, duration=43200, held=4 * MIB, held_total=128 * MIB)

@@ -16,6 +16,7 @@ from gateway.compiled import loader
 ROOT = Path(__file__).parents[2]
 LEFT_OUT = (".git", ".venv", "node_modules", ".artifacts", "__pycache__", ".*_cache", ".hypothesis", "dist")
 PAGE = {"console.html", "console.js", "page.css", "novnc.js", "novnc.LICENSE.txt", "client.js", "endings.js"}
+PAGE |= {"operator.html", "operator.js", "operator.css"}
 
 
 def copy(to: Path, *, built: bool) -> Path:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import uvloop
 from support.certificates import Certificate, loopback_certificate
+from support.gateway import NO_DRAIN
 from support.programs import LOOPBACK, accepts, free_port, running
 from support.stress.run import Load, gateway_here, stress
 from support.stress.server import StressServer
@@ -97,5 +98,5 @@ async def test_the_gateway_as_a_process_carries_more_in_larger_pieces(
         consoles = "\n".join(f'{number} = "{server.url}"' for number in range(load.sessions))
         config.write_text(CONFIG.format(port=port, authority=certificate.authority, consoles=consoles))
         argv = [sys.executable, "-m", "gateway", "serve", "--config", config]
-        async with running("serve", argv, logs=artifacts, ready=lambda: accepts(port)):
+        async with running("serve", argv, logs=artifacts, ready=lambda: accepts(port), env=NO_DRAIN):
             assert await stress(f"ws://{LOOPBACK}:{port}", server, load) == []

@@ -72,6 +72,19 @@ def test_a_message_passes_whole_and_byte_by_byte_and_with_trailing_bytes(name: s
         check_cuts(wire, [13])
 
 
+@pytest.mark.parametrize("size", [1, 7, 100_000])
+def test_messages_are_counted_once_however_they_are_cut(size: int) -> None:
+    wire = Wire(seed=size)
+    for message in MESSAGES.values():
+        wire.whole(message(wire))
+    add_update(wire, list(RECTANGLES))
+    add_update(wire, list(RECTANGLES), last_rect=True)
+    server = stream(wire.form)
+    for at in range(0, len(wire.data), size):
+        receive(server, bytes(wire.data[at : at + size]))
+    assert server.memory.messages_from_server == len(MESSAGES) + 2
+
+
 def test_a_colour_map_passes_while_the_client_uses_one() -> None:
     wire = Wire(COLOUR_MAP)
     wire.whole(colour_map(wire))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.errors import Contended, UpstreamLost
+from gateway.errors import Contended, TakenOver, UpstreamLost
 from gateway.sessions.fight import Fight
 
 CLOSED = UpstreamLost("closed", closed=True)
@@ -12,9 +12,9 @@ RESET = UpstreamLost("reset")
 def test_five_quick_closes_in_a_row_are_a_fight():
     fight = Fight()
     for _ in range(4):
-        fight.lost(CLOSED, one_session=True, lived=2.9)
+        fight.lost(CLOSED, one_session=True, lived=2.9, cut_off=False)
     with pytest.raises(Contended):
-        fight.lost(CLOSED, one_session=True, lived=2.9)
+        fight.lost(CLOSED, one_session=True, lived=2.9, cut_off=False)
 
 
 @pytest.mark.parametrize(
@@ -24,5 +24,14 @@ def test_what_is_no_fight_resets_the_count(error: UpstreamLost, one_session: boo
     fight = Fight()
     for _ in range(10):
         for _ in range(4):
-            fight.lost(CLOSED, one_session=True, lived=0.1)
-        fight.lost(error, one_session=one_session, lived=lived)
+            fight.lost(CLOSED, one_session=True, lived=0.1, cut_off=False)
+        fight.lost(error, one_session=one_session, lived=lived, cut_off=False)
+
+
+def test_a_replica_without_the_state_takes_the_other_party_for_one_of_its_own():
+    fight = Fight()
+    for _ in range(4):
+        fight.lost(CLOSED, one_session=True, lived=0.1, cut_off=True)
+    with pytest.raises(TakenOver) as lost:
+        fight.lost(CLOSED, one_session=True, lived=0.1, cut_off=True)
+    assert lost.value.told == {}, "nobody can be asked who it is"

@@ -4,11 +4,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from gateway.config.blocks import Keepalive
 from gateway.rfb.memory import Keyboard, Pointer
 from gateway.sessions.idle_limits import IdleLimits
 from gateway.sessions.keepalive import UpstreamKeepalive
+from gateway.telemetry.metrics import Metrics
 
 REQUEST = b"an incremental update request"
 SCROLL_LOCK_UP = bytes.fromhex("04 00 0000 0000 ff14")
@@ -56,10 +58,13 @@ def run(relay: FakeRelay, keepalive: UpstreamKeepalive, begin: int, end: int) ->
         keepalive.tick(relay, now)  # type: ignore[arg-type]
 
 
-def make(method: str, limits: IdleLimits | None = None, begin: int = 0) -> tuple[FakeRelay, UpstreamKeepalive]:
+def make(
+    method: str, limits: IdleLimits | None = None, begin: int = 0, *, cloud: bool = False
+) -> tuple[FakeRelay, UpstreamKeepalive]:
     settings = Keepalive.model_validate({"method": method, "upstream_after": 45})
     relay = FakeRelay()
-    keepalive = UpstreamKeepalive(settings, limits or IdleLimits(), "host", begin)
+    metrics = Metrics(CollectorRegistry())
+    keepalive = UpstreamKeepalive(settings, limits or IdleLimits(), "host", begin, metrics, cloud=cloud)
     keepalive.tick(relay, begin)  # type: ignore[arg-type]
     return relay, keepalive
 
@@ -139,3 +144,40 @@ def test_ping_and_off_send_no_rfb():
     run(relay, keepalive, 1, 1000)
     assert relay.sent == []
     assert relay.upstream.pings == 0
+
+
+def averted(keepalive: UpstreamKeepalive) -> float | None:
+    registry = keepalive._metrics.registry
+    return registry.get_sample_value("vnc_gateway_idle_cuts_averted_total")
+
+
+def test_each_idle_limit_of_a_cloud_that_a_silence_outlives_is_counted():
+    relay, keepalive = make("auto", cloud=True)
+    run(relay, keepalive, 1, 300)
+    assert averted(keepalive) == 0
+    run(relay, keepalive, 300, 601)
+    assert averted(keepalive) == 2
+
+
+def test_a_client_that_talks_averts_nothing():
+    relay, keepalive = make("auto", cloud=True)
+    for now in range(1, 900):
+        relay.client_stream.messages += now % 200 == 0
+        keepalive.tick(relay, now)  # type: ignore[arg-type]
+    assert averted(keepalive) == 0
+    assert relay.sent
+
+
+@pytest.mark.parametrize(("method", "cloud"), [("auto", False), ("off", True), ("ping", True)])
+def test_nothing_is_averted_where_no_limit_is_known_or_nothing_that_counts_is_sent(method: str, cloud: bool):
+    relay, keepalive = make(method, cloud=cloud)
+    run(relay, keepalive, 1, 900)
+    assert averted(keepalive) == 0
+
+
+@pytest.mark.parametrize(("method", "sent"), [("update_request", 13), ("input", 13), ("ping", 13)])
+def test_what_is_sent_is_counted_by_its_method(method: str, sent: int):
+    relay, keepalive = make(method)
+    run(relay, keepalive, 1, 600)
+    value = keepalive._metrics.registry.get_sample_value("vnc_gateway_keepalives_total", {"method": method})
+    assert value == sent

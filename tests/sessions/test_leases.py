@@ -2,19 +2,16 @@
 
 import asyncio
 import contextlib
-import json
 import time
 from collections.abc import AsyncIterator
 from typing import Any
 
-import aiohttp
 import pytest
-from support.inprocess import API_KEY, Site, rfb_handshake, site
+from support.consoles import ending, granted, opened, returned, ticket, told, works
+from support.inprocess import Site, rfb_handshake, site
 from support.scripted_server import ScriptedServer, idle
 
 from gateway.errors import GoingAway
-
-Socket = aiohttp.ClientWebSocketResponse
 
 
 @contextlib.asynccontextmanager
@@ -26,55 +23,6 @@ async def house(**tables: Any) -> AsyncIterator[Site]:
         site(dict.fromkeys(consoles, server.url), access={"mode": "ticket"}, **tables) as at,
     ):
         yield at
-
-
-async def ticket(at: Site, user: str, console: str = "lab/vm", **rights: bool) -> str:
-    """A ticket that a bastion host mints."""
-    headers = {"Authorization": f"Bearer {API_KEY}"}
-    order = {"console": console, "user": user, "rights": rights}
-    async with at.http.post(f"{at.admin}/api/v1/tickets", headers=headers, json=order) as answer:
-        assert answer.status == 201
-        body: dict[str, Any] = await answer.json()
-        return str(body["ticket"])
-
-
-async def granted(at: Site, token: str) -> dict[str, Any]:
-    """What a ticket or a resume token is traded for."""
-    async with at.http.post(f"{at.url}/grant/lab/vm", headers={"Authorization": f"Bearer {token}"}) as answer:
-        assert answer.status == 200
-        body: dict[str, Any] = await answer.json()
-        return body
-
-
-async def opened(at: Site, user: str, query: str = "", **rights: bool) -> Socket:
-    """`lab/vm`, opened by a ticket of its own."""
-    return await at.dial(f"lab/vm?ticket={await ticket(at, user, **rights)}{query}")
-
-
-async def returned(at: Site, token: str, query: str = "") -> Socket:
-    """`lab/vm`, returned to."""
-    return await at.dial(f"lab/vm?ticket={(await granted(at, token))['ticket']}{query}")
-
-
-async def told(ws: Socket) -> tuple[list[dict[str, Any]], tuple[int | None, str]]:
-    """Read on to the end: the notices before it, code and reason."""
-    notices: list[dict[str, Any]] = []
-    async with asyncio.timeout(30):  # one for all: aiohttp's own begins anew with each ping
-        while True:
-            message = await ws.receive()
-            if message.type is aiohttp.WSMsgType.TEXT:
-                notices.append(json.loads(message.data))
-            elif message.type is not aiohttp.WSMsgType.BINARY:
-                return notices, (message.data, message.extra or "")
-
-
-async def ending(ws: Socket) -> tuple[int | None, str]:
-    return (await told(ws))[1]
-
-
-async def works(ws: Socket) -> bool:
-    await rfb_handshake(ws)
-    return not ws.closed
 
 
 async def test_a_console_opened_by_somebody_else_is_taken_over_and_the_other_is_told_who_and_when():

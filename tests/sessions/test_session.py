@@ -2,6 +2,7 @@
 
 import asyncio
 import struct
+import time
 
 import pytest
 from support.inprocess import ending, read, rfb_handshake, site
@@ -9,9 +10,13 @@ from support.scripted_server import SERVER_INIT, Connection, ScriptedServer, idl
 
 from gateway.relay import dial as dial_module
 from gateway.sessions import registry, session
+from gateway.sessions.records import Passed
 
 BELL = b"\x02"
 KEY_A = b"\x04\x01\x00\x00\x00\x00\x00\x61"
+
+
+GREETING = len(b"RFB 003.008\n" + b"\1\1" + bytes(4) + SERVER_INIT)
 
 
 async def echo(connection: Connection) -> None:
@@ -204,6 +209,17 @@ async def test_metrics_move_while_a_session_is_open(monkeypatch: pytest.MonkeyPa
             while await running.metric("vnc_gateway_bytes_total", direction="to_upstream") < len(KEY_A):
                 await asyncio.sleep(0.02)
         assert await running.metric("vnc_gateway_messages_total", direction="to_upstream") == 1
+        await ws.send_bytes(KEY_A)
+        assert await read(ws, 1) == BELL
+        async with asyncio.timeout(5):
+            while await running.metric("vnc_gateway_messages_total", direction="to_browser") < 2:
+                await asyncio.sleep(0.02)
+        (opened,) = running.gateway.registry
+        record = opened.record("blue")
+        assert record.passed == Passed(GREETING + 2 * len(BELL), 2 * len(KEY_A), 2, 2)
+        assert record.per_second.messages_to_browser > 0
+        assert record.last_input_at == pytest.approx(time.time(), abs=5)
+        assert (record.replica, record.state, record.upstream) == ("blue", "open", opened.upstream)
         await ws.close()
 
 

@@ -47,3 +47,12 @@ def test_people_hold_off_the_idle_limit():
 
 def test_no_idle_limit_is_none():
     assert limits(human_idle=0, duration=10**9).over(10**8, 0) is None
+
+
+def test_the_last_input_is_known_once_there_was_one():
+    clocks = limits(human_idle=60)
+    clocks.over(1010, 0)
+    assert clocks.last_input_at is None
+    clocks.over(1020, 3)
+    clocks.over(1030, 3)
+    assert clocks.last_input_at == 1020

@@ -1,4 +1,4 @@
-"""One gateway for all soaks, so that what one of them leaves behind is seen by the next; figures at the end."""
+"""One gateway for all soaks, so that what one of them leaves behind is seen by the next."""
 
 from collections.abc import AsyncIterator
 
@@ -11,14 +11,3 @@ from support.soak_house import House, running_house
 async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
     async with running_house(tmp_path_factory.mktemp("soak")) as running:
         yield running
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    passed = terminalreporter.stats.get("passed", [])
-    figures = [
-        text for report in passed if report.when == "call" for what, text in report.user_properties if what == "soak"
-    ]
-    if figures:
-        terminalreporter.section("soak")
-        for line in figures:
-            terminalreporter.write_line(line)

@@ -81,7 +81,7 @@ async def test_sessions_that_come_and_go_leave_nothing(house: House, record_prop
     growth = await each_way(rounds) - before
     count, took = 4 * rounds * len(WAYS), time.monotonic() - started
     record_property(
-        "soak",
+        "figure",
         f"{count} sessions come and gone, {count / took:.0f} a second: growth {growth:+.2f} MiB, "
         f"files {files} -> {open_files(house.process)}, threads {running} -> {threads(house.process)}",
     )

@@ -44,7 +44,7 @@ async def test_many_idle_sessions_cost_little_and_nothing_more_as_time_passes(ho
         for task in waiting:
             task.cancel()
     record_property(
-        "soak",
+        "figure",
         f"{count} idle sessions, {SECONDS:g} s: {each:.1f} KiB each, growth {trace.growth:+.2f} MiB, "
         f"{100 * cpu:.1f} % of a core for pings and keepalive once a second",
     )
@@ -63,7 +63,7 @@ async def test_one_session_through_a_cloud_at_rest_and_at_full_speed(house: Hous
         async with watched(house.process) as speed:
             pictures = await pour(browser, whole, SECONDS)
     record_property(
-        "soak",
+        "figure",
         f"one session, {SECONDS:g} s at rest: growth {rest.growth:+.2f} MiB; {SECONDS:g} s at full speed "
         f"({pictures * PICTURE / SECONDS / 1e6:.0f} MB/s): growth {speed.growth:+.2f} MiB, peak {speed.peak:.1f} MiB",
     )
@@ -110,7 +110,7 @@ async def test_browsers_that_never_read_hold_no_more_than_one_buffer_each(house:
         each = house.each(count, empty)
         assert await house.sessions() == count
     record_property(
-        "soak",
+        "figure",
         f"{count} browsers that never read, {2 * SECONDS:g} s: {each:.0f} KiB each, growth {trace.growth:+.2f} MiB",
     )
     assert taken == 0, "the servers are slowed down"
@@ -148,7 +148,7 @@ async def test_servers_that_never_read_slow_their_browsers(house: House, record_
             task.cancel()
         house.deaf.released.set()
     record_property(
-        "soak", f"{count} servers that never read, {SECONDS:g} s: {each:.0f} KiB each, growth {trace.growth:+.2f} MiB"
+        "figure", f"{count} servers that never read, {SECONDS:g} s: {each:.0f} KiB each, growth {trace.growth:+.2f} MiB"
     )
     assert each < 256 + 64
     assert trace.growth < FLAT

@@ -1,7 +1,10 @@
-"""One-time tickets of one process (state.md)."""
+"""The state of one process: its clock, its bounds. What it shares with Redis's is tested in test_state.py."""
+
+import asyncio
 
 from gateway.state import memory
 from gateway.state.memory import MemoryState
+from gateway.state.state import Ended
 
 
 class Clock:
@@ -12,23 +15,12 @@ class Clock:
         return self.now
 
 
-async def test_a_ticket_is_redeemed_once():
-    state = MemoryState(Clock())
-    assert await state.put_ticket("t", "value", 30)
-    assert await state.take_ticket("t") == "value"
-    assert await state.take_ticket("t") is None
-
-
 async def test_a_ticket_expires():
     clock = Clock()
     state = MemoryState(clock)
     await state.put_ticket("t", "value", 30)
     clock.now += 30
     assert await state.take_ticket("t") is None
-
-
-async def test_an_unknown_ticket_is_nothing():
-    assert await MemoryState(Clock()).take_ticket("x") is None
 
 
 async def test_the_plain_ticket_is_not_kept():
@@ -47,37 +39,22 @@ async def test_tickets_are_bounded_and_expired_ones_make_room(monkeypatch):
     assert await state.put_ticket("4", "v", 30)
 
 
-async def test_a_budget_holds_in_every_moving_minute():
-    clock = Clock()
-    state = MemoryState(clock)
-    granted: list[float] = []
-    for _ in range(3000):
-        if await state.spend("b", 24) == 0:
-            granted.append(clock.now)
-        clock.now += 0.1
-    assert len(granted) == 5 * 24
-    for begin in granted:
-        assert sum(begin <= at < begin + 60 for at in granted) <= 24
+async def test_ends_are_bounded(monkeypatch):
+    monkeypatch.setattr(memory, "MAX_ENDS", 2)
+    state = MemoryState(Clock())
+    assert [await state.end_session(str(number), 30, "bastion") for number in range(3)] == [True, True, False]
 
 
-async def test_a_spent_budget_says_how_long_to_wait():
-    clock = Clock()
-    state = MemoryState(clock)
-    assert await state.spend("b", 1) == 0
-    clock.now += 20
-    assert state.left("b", 1) == 0
-    assert await state.spend("b", 1) == 40
-    clock.now += 40
-    assert await state.spend("b", 1) == 0
-    assert await state.spend("other", 1) == 0
-
-
-async def test_budgets_that_nobody_uses_are_forgotten(monkeypatch):
-    monkeypatch.setattr(memory, "SWEEP_AT", 10)
-    clock = Clock()
-    state = MemoryState(clock)
-    for number in range(10):
-        await state.spend(str(number), 5)
-    clock.now += 61
-    await state.spend("new", 5)
-    assert len(state._spent) == 1
+async def test_news_that_a_listener_does_not_hear_are_bounded(monkeypatch):
+    monkeypatch.setattr(memory, "MAX_NEWS", 2)
+    state = MemoryState(Clock())
+    news = state.news()
+    first = asyncio.ensure_future(anext(news))
+    await asyncio.sleep(0)
+    for number in range(5):
+        await state.end_session(str(number), 30, "bastion")
+    assert [await first, await anext(news)] == [Ended("0", "bastion"), Ended("1", "bastion")]
+    await state.end_session("6", 30, "bastion")
+    assert await anext(news) == Ended("6", "bastion")
+    await news.aclose()
+    assert not state._listeners

@@ -20,6 +20,9 @@ OPEN = 'mode = "open"'
 # For `provider`: one console opened again and again by many tests is not held to a cloud's 24 dials a minute.
 MANY_DIALS = "reconnect = { per_minute = 1000 }"
 
+# A gateway that a test is done with has nobody to wait for.
+NO_DRAIN = {"VNC_GATEWAY_LIMITS__DRAIN_DELAY": "0", "VNC_GATEWAY_LIMITS__DRAIN": "0"}
+
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
@@ -111,7 +114,7 @@ async def gateway(
     more: str = "",
     env: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Gateway]:
-    """Run `vnc-gateway serve` with these consoles; entered when /readyz says so."""
+    """Run `vnc-gateway serve` with these consoles; entered when /readyz says so. Without `env` it does not drain."""
     port, admin_port = free_port(), free_port()
     logs.mkdir(parents=True, exist_ok=True)
     file = logs / "gateway.toml"
@@ -122,7 +125,7 @@ async def gateway(
     async def ready() -> bool:
         return await _ready(admin_port)
 
-    async with running("gateway", argv, logs=logs, ready=ready, env=env, cwd=ROOT) as process:
+    async with running("gateway", argv, logs=logs, ready=ready, env={**NO_DRAIN, **(env or {})}, cwd=ROOT) as process:
         yield Gateway(process, port, admin_port)
 
 

@@ -22,10 +22,11 @@ PHONE: dict[str, Any] = {
 
 
 @contextlib.asynccontextmanager
-async def chromium() -> AsyncIterator[Browser]:
+async def chromium(*flags: str) -> AsyncIterator[Browser]:
     """Debian's Chromium, driven by playwright."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=program("chromium"), args=CHROMIUM_FLAGS)
+        options = [*CHROMIUM_FLAGS, *flags]
+        browser = await playwright.chromium.launch(executable_path=program("chromium"), args=options)
         try:
             yield browser
         finally:

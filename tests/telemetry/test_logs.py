@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +12,7 @@ from pydantic import SecretStr
 from yarl import URL
 
 from gateway.telemetry import logs
+from gateway.telemetry.replica import replica
 
 TRICK = "a\nb\r\x1b[31m\u2028\u202e"
 
@@ -128,6 +130,15 @@ def test_fields_bound_to_a_task_are_in_its_lines():
         structlog.get_logger().info("x")
         logging.getLogger("library").warning("y")
     assert [json.loads(line)["session"] for line in out.getvalue().splitlines()] == ["s1", "s1"]
+
+
+def test_each_json_line_says_which_replica_wrote_it():
+    out = io.StringIO()
+    logs.configure("info", "json", out)
+    structlog.get_logger().info("x", replica="somebody-else")
+    logging.getLogger("library").warning("y")
+    assert [json.loads(line)["replica"] for line in out.getvalue().splitlines()] == [replica(), replica()]
+    assert replica().endswith(f"-{os.getpid()}")
 
 
 def test_a_second_call_replaces_the_first():

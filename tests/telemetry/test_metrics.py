@@ -30,9 +30,11 @@ def test_an_ending_is_counted_by_its_name(metrics: Metrics):
 def test_traffic_is_counted_by_direction(metrics: Metrics):
     metrics.bytes_to_browser.inc(100)
     metrics.bytes_to_upstream.inc(10)
+    metrics.messages_to_browser.inc(3)
     metrics.messages_to_upstream.inc()
     assert _value(metrics, "bytes_total", direction="to_browser") == 100
     assert _value(metrics, "bytes_total", direction="to_upstream") == 10
+    assert _value(metrics, "messages_total", direction="to_browser") == 3
     assert _value(metrics, "messages_total", direction="to_upstream") == 1
 
 

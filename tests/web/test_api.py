@@ -71,7 +71,8 @@ async def test_a_ticket_is_traded_for_a_grant_that_opens_a_console():
         status, listed = await ask(running, "GET", "/sessions?user=ana")
         (session,) = listed["sessions"]
         assert (session["id"], session["user"], session["reference"]) == (opening["session"], "ana", "CHG-17")
-        assert (await ask(running, "GET", f"/sessions/{session['id']}"))[1] == session
+        shown = (await ask(running, "GET", f"/sessions/{session['id']}"))[1]
+        assert shown == session | {"per_second": shown["per_second"]}
         assert (await ask(running, "GET", "/sessions?user=bob"))[1] == {"sessions": []}
         await ws.close()
 
@@ -243,6 +244,30 @@ async def test_metrics_ask_for_a_key_where_they_are_not_open():
         assert (shut.status, opened.status, health.status) == (401, 200, 200)
 
 
+async def test_a_method_that_an_address_does_not_know_is_answered_with_those_that_it_does():
+    headers = {"Authorization": "Bearer k-all"}
+    async with (
+        ticketed() as running,
+        running.http.post(f"{running.admin}/api/v1/sessions", headers=headers) as answer,
+    ):
+        assert (answer.status, (await answer.json(content_type=None))["name"]) == (405, "method_not_allowed")
+        assert answer.headers["Allow"] == "DELETE,GET,HEAD"
+
+
+async def test_the_operators_page_is_for_anybody_and_nobodys_frame():
+    async with ticketed(listen={"port": 0, "embed_origins": ["https://portal.example.com"]}) as running:
+        for path, status in (
+            ("/", 200),
+            ("/static/operator.js", 200),
+            ("/static/icon.svg", 200),
+            ("/static/console.js", 404),
+            ("/static/..%2fadmin.py", 404),
+        ):
+            async with running.http.get(running.admin + path) as answer:
+                assert answer.status == status, path
+                assert answer.headers["Content-Security-Policy"].endswith("frame-ancestors 'none'")
+
+
 async def test_metrics_have_a_listener_of_their_own_where_one_is_set(unused_tcp_port: int):
     async with ticketed(admin={"keys": KEYS, "metrics_port": unused_tcp_port}) as running:
         base = f"http://127.0.0.1:{unused_tcp_port}"
@@ -270,7 +295,10 @@ async def test_the_api_describes_what_it_answers():
         ws = await running.dial(f"lab/vm?ticket={ticket['ticket']}")
         await rfb_handshake(ws)
         (session,) = (await ask(running, "GET", "/sessions"))[1]["sessions"]
-        assert set(session) == set(schemas["Session"]["required"])
+        assert set(session) == set(schemas["Session"]["properties"]) == set(schemas["Session"]["required"])
+        for name in ("passed", "per_second"):
+            for what, directions in schemas["Session"]["properties"][name]["properties"].items():
+                assert set(session[name][what]) == set(directions["required"])
         assert set(session["rights"]) == set(schemas["Session"]["properties"]["rights"]["required"])
         _, problem = await ask(running, "POST", "/tickets", json={})
         assert set(problem) == set(schemas["Problem"]["properties"])
@@ -288,4 +316,4 @@ async def test_the_api_describes_what_it_answers():
 
 def _admin_routes() -> list[Any]:
     nothing: Any = MagicMock()
-    return AdminSite(nothing, nothing, nothing, nothing, nothing, metrics_open=True).routes()
+    return AdminSite(nothing, nothing, nothing, nothing, nothing, nothing, nothing, metrics_open=True).routes()

@@ -1,0 +1,207 @@
+"""The way to Redis: every call bounded, none tried while it is known to be away, a look now and then if it is back.
+
+Owns what is asked of a Redis before it is trusted. Leaves to the state what is asked of it, and what it has to be told
+after it was away.
+"""
+
+import asyncio
+import re
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Protocol
+
+import structlog
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import Sentinel
+from redis.backoff import NoBackoff
+from redis.exceptions import (
+    AuthenticationError,
+    MasterDownError,
+    NoPermissionError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+)
+
+from gateway.config.state import Address
+from gateway.errors import ConfigurationError
+from gateway.state.state import StateAway
+
+CALL_LIMIT = 1.5
+"""Seconds for one call; Redis takes far less than a millisecond for any of ours."""
+
+QUEUE_LIMIT = 0.5
+"""Seconds that a call waits for its turn. With the limit above nobody waits longer than two seconds for the state."""
+
+CALLS = 64
+"""Calls under way at once, each on a connection of its own: with 200 ms to a slow Redis, 200 come in time at once."""
+
+CONNECTIONS = CALLS + 4
+"""Those for news come beside those for calls."""
+
+SENTINEL_LIMIT = 0.5
+"""Seconds for one sentinel, since the next one may know as well."""
+
+SLICE = 250
+"""Commands sent together: redis-py needs 50 µs for each, in one go; a beat of thousands must not hold up the loop."""
+
+LOOK_EVERY = 0.5
+"""Seconds between two looks whether Redis is back."""
+
+MIN_VERSION = (6, 2)  # GETDEL
+
+Command = tuple[str | int | float, ...]
+
+
+class Call(Protocol):
+    """Give Redis commands, all at once, and get their answers. Raises StateAway."""
+
+    async def __call__(self, *commands: Command) -> list[Any]: ...
+
+
+class Link:
+    """Redis at `address`, away until it was looked for. `on_back` is given a way to ask it before anybody else is."""
+
+    def __init__(self, address: Address) -> None:
+        self.redis, self._clients = clients(address)
+        self.on_back: Callable[[Call], Awaitable[None]] = _nothing
+        self._address = address
+        self._slots = asyncio.Semaphore(CALLS)
+        self._away = asyncio.Event()
+        self._away.set()
+        self._since = time.monotonic()
+        self._log = structlog.get_logger()
+
+    @property
+    def up(self) -> bool:
+        """Whether Redis answered when last asked."""
+        return not self._away.is_set()
+
+    async def ask(self, *commands: Command) -> list[Any]:
+        """See Call; fails at once while Redis is known to be away."""
+        if not self.up:
+            raise StateAway(f"{self._address} is away")
+        return await self._ask(*commands)
+
+    async def look(self) -> None:
+        """See whether Redis is there, and may be used.
+
+        Raises StateAway, or ConfigurationError if it may not.
+        """
+        try:
+            (info,) = await self._ask(("INFO",))
+        except StateAway as away:
+            if isinstance(away.__cause__, AuthenticationError | NoPermissionError):
+                raise ConfigurationError(f"state.url: refused by {away}") from away
+            raise
+        if fault := unfit(info):
+            raise ConfigurationError(f"state.url: {self._address} {fault}")
+        if info.get("role") != "master" or info.get("loading"):
+            raise StateAway(f"{self._address}: is no master, or not yet")
+        await self.on_back(self._ask)
+        self._away.clear()
+        self._log.info("state.up", state=str(self._address), away_s=round(time.monotonic() - self._since, 3))
+
+    async def keep_looking(self) -> None:
+        """Look again and again while Redis is away; for a task that lives as long as the process."""
+        said = ""
+        while True:
+            await self._away.wait()
+            await asyncio.sleep(LOOK_EVERY)
+            try:
+                await self.look()
+                said = ""
+            except StateAway:
+                continue
+            except ConfigurationError as error:  # another Redis than at the start: only an operator can help
+                if said != str(error):
+                    said = str(error)
+                    self._log.error("state.unfit", cause=said)
+
+    async def aclose(self) -> None:
+        """Let go of all connections."""
+        for each in self._clients:
+            await each.aclose()
+
+    async def _ask(self, *commands: Command) -> list[Any]:
+        answers: list[Any] = []
+        for begin in range(0, len(commands), SLICE):
+            answers += await self._call(commands[begin : begin + SLICE])
+        return answers
+
+    async def _call(self, commands: tuple[Command, ...]) -> list[Any]:
+        try:
+            async with asyncio.timeout(QUEUE_LIMIT):
+                await self._slots.acquire()
+        except TimeoutError as error:
+            raise StateAway(f"{self._address}: too many ask at once") from error
+        try:
+            async with asyncio.timeout(CALL_LIMIT), self.redis.pipeline(transaction=False) as pipeline:
+                for command in commands:
+                    pipeline.execute_command(*command)
+                answers = await pipeline.execute(raise_on_error=False)  # its own error would repeat the command
+            if failed := [answer for answer in answers if isinstance(answer, RedisError)]:
+                raise failed[0]
+        except (RedisError, OSError) as error:  # a timeout is an OSError
+            if not isinstance(error, ResponseError) or isinstance(error, ReadOnlyError | MasterDownError):
+                self._lost(error)
+            raise StateAway(f"{self._address}: {error or 'no answer'}") from error
+        else:
+            return answers
+        finally:
+            self._slots.release()
+
+    def _lost(self, error: Exception) -> None:
+        if self.up:
+            self._away.set()
+            self._since = time.monotonic()
+            self._log.warning("state.away", state=str(self._address), cause=f"{type(error).__name__}: {error}")
+
+
+async def _nothing(_: Call) -> None:
+    pass
+
+
+def unfit(info: Mapping[str, Any]) -> str:
+    """What is wrong with a Redis that answers INFO so; "" if nothing is."""
+    version = str(info.get("redis_version"))
+    numbers = re.match(r"(\d+)\.(\d+)", version)
+    if numbers is None or (int(numbers[1]), int(numbers[2])) < MIN_VERSION:
+        return f"is Redis {version}, too old: 6.2 or later is needed, or Valkey"
+    if info.get("redis_mode") == "cluster":
+        return "is a cluster, which is not supported: one Redis, or one behind sentinels, is enough"
+    if (policy := info.get("maxmemory_policy")) != "noeviction":
+        return f"has maxmemory-policy {policy}, by which it forgets who holds what: it must be noeviction"
+    return ""
+
+
+def clients(address: Address) -> tuple[Redis, list[Redis]]:
+    """A client of the Redis at `address`, and all that have to be closed."""
+    options: dict[str, Any] = {
+        "db": address.db,
+        "username": address.user,
+        "password": address.password,
+        "ssl": address.tls,
+        "decode_responses": True,
+        "encoding_errors": "replace",  # what others wrote under our keys is refused as text, by who reads it
+        "max_connections": CONNECTIONS,
+        "driver_info": None,  # two commands for each new connection
+        "protocol": 2,
+        # Not the time for each command: redis-py waits for that by asyncio.wait_for, which in Python 3.11 now and then
+        # loses a cancellation, and whoever asked goes on as if nothing had happened. What we ask is bounded as a whole.
+        **_bounded(CALL_LIMIT) | {"socket_timeout": None},
+    }
+    if not address.service:
+        ((host, port),) = address.hosts
+        redis = Redis(host=host, port=port, **options)
+        return redis, [redis]
+    watchers = _bounded(SENTINEL_LIMIT)
+    sentinel = Sentinel(address.hosts, sentinel_kwargs=watchers, **options)  # type: ignore[no-untyped-call]  # redis-py
+    redis = sentinel.master_for(address.service)
+    return redis, [redis, *sentinel.sentinels]
+
+
+def _bounded(limit: float) -> dict[str, Any]:
+    # An answer that was lost may have been a "yes": whoever asked decides whether to ask again.
+    return {"socket_timeout": limit, "socket_connect_timeout": limit, "retry": Retry(NoBackoff(), 0)}

@@ -1,0 +1,240 @@
+"""Shared state in Redis or Valkey: keys and types as state.md has them.
+
+Leaves to link.py how Redis is reached and whether it can be, to scripts.py what it does in one step.
+"""
+
+import asyncio
+import secrets
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager, suppress
+from itertools import count
+
+import structlog
+from redis.exceptions import OutOfMemoryError, RedisError
+
+from gateway.config.state import Address
+from gateway.state import scripts
+from gateway.state.budgets import Budgets
+from gateway.state.link import LOOK_EVERY, Call, Command, Link
+from gateway.state.news import ended, heard
+from gateway.state.state import BUDGET_WINDOW, LIFE, Beat, Holder, Lease, News, Spent, StateAway, ticket_id
+
+LIFE_MS = int(1000 * LIFE)
+MICROSECONDS = 1_000_000
+
+KEYS_AT_ONCE = 1000
+"""Keys that Redis looks at in one step of a search."""
+
+
+class RedisState:
+    """`redis://`: what all replicas know that share the keys under `prefix`. `clock` gives seconds, monotonic."""
+
+    def __init__(self, link: Link, prefix: str, replica: str, clock: Callable[[], float]) -> None:
+        self.replica = replica
+        self._prefix = prefix
+        self._clock = clock
+        self._link = link
+        self._ask = link.ask
+        link.on_back = self._put_back_budgets
+        self._budgets = Budgets(clock)
+        self._names = (f"{secrets.token_hex(6)}:{number}" for number in count())
+        self._replicas: dict[str, float] = {}
+        self._beat_at = -LIFE
+        self._counted_at = -LIFE
+
+    @property
+    def up(self) -> bool:
+        """See State."""
+        return self._link.up
+
+    async def put_ticket(self, ticket: str, value: str, ttl: float) -> bool:
+        """See State."""
+        return await self._kept(("SET", self._key("ticket", ticket_id(ticket)), value, "PX", _ms(ttl), "NX"))
+
+    async def take_ticket(self, ticket: str) -> str | None:
+        """See State."""
+        return await self._text("GETDEL", self._key("ticket", ticket_id(ticket)))
+
+    async def ticket_of(self, id_: str) -> str | None:
+        """See State."""
+        return await self._text("GET", self._key("ticket", id_))
+
+    async def void_ticket(self, id_: str) -> bool:
+        """See State."""
+        (gone,) = await self._ask(("DEL", self._key("ticket", id_)))
+        return bool(gone)
+
+    async def end_session(self, session: str, ttl: float, by: str) -> bool:
+        """See State."""
+        tell = ("PUBLISH", self._channel, ended(session, by))
+        return await self._kept(("SET", self._key("end", session), by, "PX", _ms(ttl)), tell)
+
+    async def ended(self, session: str) -> bool:
+        """See State."""
+        return await self._text("GET", self._key("end", session)) is not None
+
+    async def spend(self, budget: str, per_minute: int) -> Spent:
+        """See State."""
+        name = next(self._names)
+        try:
+            ((wait, left),) = await self._ask(self._spending(budget, per_minute, name))
+        except StateAway:
+            return self._budgets.take(budget, max(1, per_minute // max(1, len(self._replicas))), name)
+        if not wait:
+            self._budgets.note(budget, name)
+        return Spent(wait / MICROSECONDS, left)
+
+    async def lease(self, console: str, wanted: Holder, *, take: bool) -> Lease | Holder:
+        """See State."""
+        asked = (*_holder(wanted), self.replica, int(take), LIFE_MS, self._channel, console)
+        ((given, *fields),) = await self._ask(self._script(scripts.LEASE, self._key("lease", console), *asked))
+        lease = _lease(console, fields)
+        return lease if given else lease.holder
+
+    async def release(self, lease: Lease) -> None:
+        """See State."""
+        key = self._key("lease", lease.console)
+        await self._ask(self._script(scripts.RELEASE, key, lease.holder.session, lease.epoch))
+
+    async def beat(self, leases: Sequence[Lease], sessions: Mapping[str, str]) -> Beat:
+        """See State."""
+        ends = [("MGET", *(self._key("end", id_) for id_ in sessions))] if sessions else []
+        new, _, *answers = await self._ask(
+            *self._written("replica", self.replica, "beat_at", time.time()),
+            *(self._renewing(lease) for lease in leases),
+            *(command for id_, text in sessions.items() for command in self._recorded(id_, text)),
+            *ends,
+        )
+        lost = [
+            (lease, _lease(lease.console, theirs)) for lease, theirs in zip(leases, answers, strict=False) if theirs
+        ]
+        known = {id_: by for id_, by in zip(sessions, answers[-1] if ends else (), strict=True) if by is not None}
+        with suppress(StateAway):  # the beat itself is done
+            await self._look_around(flushed=bool(new))
+        return Beat(lost, known)
+
+    async def sessions(self) -> list[str]:
+        """See State."""
+        keys = await self._keys("session")
+        texts = await self._ask(*(("HGET", key, "record") for key in keys))
+        return [text for text in texts if text is not None]
+
+    async def session(self, id_: str) -> str | None:
+        """See State."""
+        return await self._text("HGET", self._key("session", id_), "record")
+
+    async def forget(self, id_: str) -> None:
+        """See State."""
+        await self._ask(self._script(scripts.FORGET, self._key("session", id_), self.replica))
+
+    async def news(self) -> AsyncGenerator[News, None]:
+        """See State."""
+        while True:
+            with suppress(RedisError, OSError):
+                async with self._link.redis.pubsub() as pubsub, aclosing(heard(pubsub, self._channel)) as each:
+                    async for news in each:
+                        yield news
+            await asyncio.sleep(LOOK_EVERY)
+
+    def _key(self, kind: str, name: str) -> str:
+        return f"{self._prefix}{kind}:{name}"
+
+    @property
+    def _channel(self) -> str:
+        return f"{self._prefix}news"
+
+    def _script(self, script: str, key: str, *arguments: str | float) -> Command:
+        # whole, not by its hash: after a restart Redis would not know that, and asking first is a way more
+        return ("EVAL", script, 1, key, *arguments)
+
+    async def _text(self, *command: str) -> str | None:
+        (text,) = await self._ask(command)
+        return None if text is None else str(text)
+
+    async def _kept(self, *commands: Command) -> bool:
+        """Do what begins with a SET; False where Redis has no memory left for it."""
+        try:
+            answers = await self._ask(*commands)
+        except StateAway as away:
+            if isinstance(away.__cause__, OutOfMemoryError):
+                return False
+            raise
+        return bool(answers[0])
+
+    def _written(self, kind: str, name: str, *fields: str | float) -> tuple[Command, Command]:
+        key = self._key(kind, name)
+        return ("HSET", key, *fields), ("PEXPIRE", key, LIFE_MS)
+
+    def _recorded(self, id_: str, text: str) -> tuple[Command, Command]:
+        return self._written("session", id_, "replica", self.replica, "record", text)
+
+    def _renewing(self, lease: Lease) -> Command:
+        fields = (*_holder(lease.holder), lease.epoch, self.replica, LIFE_MS)
+        return self._script(scripts.RENEW, self._key("lease", lease.console), *fields)
+
+    def _spending(self, budget: str, per_minute: int, name: str) -> Command:
+        before = [part for name, age in self._budgets.ages(budget) for part in (name, int(MICROSECONDS * age))]
+        window = int(MICROSECONDS * BUDGET_WINDOW)
+        return self._script(scripts.SPEND, self._key("budget", budget), per_minute, window, name, *before)
+
+    async def _put_back_budgets(self, ask: Call) -> None:
+        """Tell Redis what was taken here lately, in case it has forgotten, or was not there then."""
+        await ask(*(self._spending(budget, 0, "") for budget in self._budgets))
+
+    async def _look_around(self, *, flushed: bool) -> None:
+        """After a beat: put back what a flush has lost, and count the replicas."""
+        now = self._clock()
+        if flushed and now - self._beat_at < LIFE:
+            structlog.get_logger().warning("state.flushed")
+            await self._put_back_budgets(self._ask)
+        self._beat_at = now
+        if now - self._counted_at < LIFE / 2:
+            return
+        self._counted_at = now
+        # One that is gone counts for a while longer: after a flush nobody is there at first.
+        self._replicas |= dict.fromkeys(await self._keys("replica"), now)
+        self._replicas = {name: seen for name, seen in self._replicas.items() if now - seen < 2 * LIFE}
+
+    async def _keys(self, kind: str) -> list[str]:
+        """All keys of a kind, each once."""
+        found: set[str] = set()
+        cursor = 0
+        while True:
+            ((cursor, keys),) = await self._ask(("SCAN", cursor, "MATCH", self._key(kind, "*"), "COUNT", KEYS_AT_ONCE))
+            found.update(keys)
+            if not cursor:
+                return sorted(found)
+
+
+@asynccontextmanager
+async def connected(address: Address, prefix: str, replica: str) -> AsyncIterator[RedisState]:
+    """The state in the Redis at `address`; it may be away, which is logged, for now and at any time.
+
+    Raises ConfigurationError if it is there and of no use.
+    """
+    async with aclosing(Link(address)) as link:
+        state = RedisState(link, prefix, replica, time.monotonic)
+        try:
+            await link.look()
+        except StateAway as away:
+            structlog.get_logger().warning("state.away", state=str(address), cause=str(away))
+        looking = asyncio.create_task(link.keep_looking())
+        try:
+            yield state
+        finally:
+            looking.cancel()
+            await asyncio.wait([looking])
+
+
+def _ms(seconds: float) -> int:
+    return max(1, int(1000 * seconds))
+
+
+def _holder(holder: Holder) -> tuple[str, str, float]:
+    return holder.session, holder.user, holder.since
+
+
+def _lease(console: str, fields: Sequence[str]) -> Lease:
+    session, user, since, epoch = fields
+    return Lease(console, Holder(session, user, float(since)), int(epoch))

@@ -1,0 +1,218 @@
+"""`serve --workers`: one gateway of several processes, on a real Redis; each worker is known by its own admin port."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+import pytest
+import pytest_asyncio
+from support.components import needs
+from support.gateway import NO_DRAIN, ROOT
+from support.inprocess import API_KEY, API_KEY_HASH, ending, rfb_handshake
+from support.programs import LOOPBACK, Program, accepts, eventually, free_port, running
+from support.scripted_server import ScriptedServer, idle
+from support.servers.redis import RedisServer, redis_server
+from support.systemd import systemd
+
+pytestmark = [needs("redis"), pytest.mark.asyncio(loop_scope="module")]
+
+GOING_AWAY = (1001, "going_away")
+STEPS = ("READY=1", "RELOADING=1", "STOPPING=1")
+PROGRAM = (sys.executable, "-m", "gateway")
+IMPATIENT = (
+    *(sys.executable, "-c"),
+    "import gateway.app.worker as worker; worker.SILENCE = 4.0; from gateway.cli import main; main()",
+)
+CONFIG = """
+[listen]
+port = {port}
+[admin]
+port = {admin}
+keys = {{ test = "{key}" }}
+[access]
+mode = "open"
+seal_keys = "{seal}"
+[state]
+url = "{state}"
+[limits]
+drain_delay = 0
+drain = {drain}
+[audit]
+target = "file"
+file = "{logs}/audit.jsonl"
+[providers.lab]
+type = "static"
+[providers.lab.consoles]
+{consoles}
+"""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared(module_artifacts: Path) -> AsyncIterator[RedisServer]:
+    async with redis_server(module_artifacts) as server:
+        yield server
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """A gateway of two workers, and a client that gets a new connection for each request."""
+
+    program: Program
+    port: int
+    admin: int
+    http: aiohttp.ClientSession
+
+    async def opened(self, number: int) -> aiohttp.ClientWebSocketResponse:
+        ws = await self.http.ws_connect(f"http://{LOOPBACK}:{self.port}/ws/lab/vm{number}", protocols=["binary"])
+        await rfb_handshake(ws)
+        return ws
+
+    async def sessions(self, worker: int) -> float:
+        """How many a worker has."""
+        async with self.http.get(f"http://{LOOPBACK}:{self.admin + worker}/metrics") as answer:
+            lines = (await answer.text()).splitlines()
+        return sum(float(line.split()[-1]) for line in lines if line.startswith("vnc_gateway_sessions "))
+
+    async def replicas(self) -> dict[str, str]:
+        """Which replica has each console, as worker 0 knows."""
+        url = f"http://{LOOPBACK}:{self.admin}/api/v1/sessions"
+        async with self.http.get(url, headers={"Authorization": f"Bearer {API_KEY}"}) as answer:
+            return {each["console"]: each["replica"] for each in (await answer.json())["sessions"]}
+
+    def processes(self) -> list[int]:
+        """The workers' numbers, of those that run."""
+        children = Path(f"/proc/{self.program.pid}/task/{self.program.pid}/children").read_text().split()
+        return [int(pid) for pid in children]
+
+    async def told(self, number: signal.Signals, event: str) -> None:
+        """Send the gateway a signal, and wait until both workers have logged what it is for."""
+        self.program.signal(number)
+        await eventually(lambda: self.program.output().count(f'"event": "{event}"') == 2, within=30)
+
+    async def ready(self) -> bool:
+        try:
+            for worker in range(2):
+                async with self.http.get(f"http://{LOOPBACK}:{self.admin + worker}/readyz") as answer:
+                    if answer.status != 200:
+                        return False
+        except aiohttp.ClientError:
+            return False
+        return True
+
+
+@asynccontextmanager
+async def workers(
+    shared: RedisServer,
+    logs: Path,
+    *,
+    program: tuple[str, ...] = PROGRAM,
+    drain: float = 0,
+    env: Mapping[str, str] | None = None,
+) -> AsyncIterator[Workers]:
+    port, admin = free_port(), free_port()
+    logs.mkdir(parents=True, exist_ok=True)
+    async with (
+        ScriptedServer(idle).running() as server,
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True, limit=0)) as http,
+    ):
+        consoles = "\n".join(f'vm{number} = "{server.url}"' for number in range(20))
+        file = logs / "gateway.toml"
+        file.write_text(
+            CONFIG.format(
+                port=port,
+                admin=admin,
+                key=API_KEY_HASH,
+                seal="k" * 64,
+                state=shared.url,
+                drain=drain,
+                logs=logs,
+                consoles=consoles,
+            )
+        )
+        argv = [*program, "serve", "--config", file, "--workers", "2"]
+        async with running("workers", argv, logs=logs, env=env, cwd=ROOT) as started:
+            house = Workers(started, port, admin, http)
+            await started.wait_ready(house.ready, 30)
+            pids = house.processes()
+            yield house
+        await eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids), what="no worker stays")
+
+
+async def test_workers_share_a_port_and_are_one_to_the_outside(shared: RedisServer, artifacts: Path, tmp_path: Path):
+    name = str(tmp_path / "notify")
+    env = {"NOTIFY_SOCKET": name, "WATCHDOG_USEC": "1000000"}
+    async with systemd(name) as heard:
+        async with workers(shared, artifacts, drain=1000, env=env) as house:
+            sockets = [await house.opened(number) for number in range(20)]
+            # The kernel chooses by the source's port: that it chooses one alone for twenty is as good as impossible.
+            each = [await house.sessions(worker) for worker in range(2)]
+            assert sum(each) == 20
+            assert min(each) > 0
+
+            async def all_known() -> bool:
+                replicas = await house.replicas()
+                return len(replicas) == 20 and len(set(replicas.values())) == 2
+
+            await eventually(all_known, within=30)
+            for file in ("audit.jsonl", "audit-1.jsonl"):
+                acts = [json.loads(line)["act"] for line in (artifacts / file).read_text().splitlines()]
+                assert acts[0] == "start"
+                assert acts.count("session_opened") in each
+            await house.told(signal.SIGHUP, "configuration.reloaded")
+            await house.told(signal.SIGTERM, "gateway.stopping")
+            house.program.signal(signal.SIGTERM)  # as with one process: the second one is for the end
+            assert [await ending(ws) for ws in sockets] == 20 * [GOING_AWAY]
+            assert await house.program.wait_exit(30) == 0
+        told = heard.lines()
+    assert [line for line in told if line in STEPS] == ["READY=1", "RELOADING=1", "READY=1", "STOPPING=1", "STOPPING=1"]
+    assert {"STATUS=2 of 2 workers ready", "WATCHDOG=1"} <= set(told)
+
+
+async def test_a_worker_that_hangs_or_dies_is_replaced_and_the_others_go_on(shared: RedisServer, artifacts: Path):
+    async with workers(shared, artifacts, program=IMPATIENT) as house:
+        sockets = [await house.opened(number) for number in range(20)]
+        reading = [asyncio.create_task(ending(ws)) for ws in sockets]
+        hanging, other = house.processes()
+        os.kill(hanging, signal.SIGSTOP)
+        await eventually(lambda: any(task.done() for task in reading), within=30)
+        await eventually(house.ready, within=30)
+        first, second = house.processes()
+        assert hanging not in (first, second)
+        assert other in (first, second)
+        assert 0 < sum(task.done() for task in reading) < 20
+        for event in ("worker.hangs", "worker.died"):
+            assert f'"event": "{event}"' in house.program.output()
+        # Killed like this it can tell them nothing, but they find out.
+        os.kill(house.program.pid, signal.SIGKILL)
+        ends = await asyncio.gather(*reading)
+        assert GOING_AWAY in ends, "the worker that was there all the time says good-bye"
+        await eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in (first, second)), within=30)
+
+
+async def test_where_no_worker_can_begin_the_gateway_does_not(shared: RedisServer, artifacts: Path):
+    with socket.create_server((LOOPBACK, 0)) as taken:
+        port, admin = free_port(), taken.getsockname()[1]
+        env = {
+            **NO_DRAIN,
+            "VNC_GATEWAY_ACCESS__MODE": "open",
+            "VNC_GATEWAY_ACCESS__SEAL_KEYS": "k" * 64,
+            "VNC_GATEWAY_STATE__URL": shared.url,
+            "VNC_GATEWAY_LISTEN__PORT": str(port),
+            "VNC_GATEWAY_ADMIN__PORT": str(admin),
+        }
+        async with running("workers", [*PROGRAM, "serve", "--workers", "2"], logs=artifacts, env=env) as program:
+            assert await program.wait_exit(30) == 1
+        assert f"cannot listen on {LOOPBACK}:{admin}: the port is in use" in program.output()
+        assert not await accepts(port)
+    with socket.create_server((LOOPBACK, port)):
+        async with running("again", [*PROGRAM, "serve", "--workers", "2"], logs=artifacts, env=env) as program:
+            assert await program.wait_exit(30) == 1
+        assert program.output() == f"cannot listen on {LOOPBACK}:{port}: the port is in use\n"

@@ -1,0 +1,257 @@
+"""What replicas tell each other: two of them on one state, in one loop (state.md)."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from typing import Any
+
+import pytest
+from support.programs import eventually
+
+from gateway.access.grants import Grant
+from gateway.errors import EndedByAdmin, GatewayError, Replaced, TakenOver
+from gateway.sessions import heartbeat
+from gateway.sessions.heartbeat import Heartbeat
+from gateway.sessions.leases import Leases
+from gateway.sessions.records import SessionRecord
+from gateway.sessions.registry import Registry
+from gateway.state.memory import MemoryState
+from gateway.state.state import Beat, Gap, Holder, Lease, News, StateAway
+
+ANA, BEN = (Grant(f"s-{user}", "lab/vm", user, 2_000_000_000) for user in ("ana", "ben"))
+
+
+class Open:
+    """A session that only notes how it ends."""
+
+    def __init__(self, grant: Grant) -> None:
+        self.grant = grant
+        self.ended: GatewayError | None = None
+
+    def end(self, error: GatewayError) -> None:
+        self.ended = self.ended or error
+
+    def record(self, replica: str) -> SessionRecord:
+        return SessionRecord(self.grant, "192.0.2.7", replica, "open", 1.0)
+
+
+class Sessions(Registry):
+    """A registry that others fill."""
+
+    def __init__(self) -> None:
+        self.open: list[Open] = []
+        self.changed = asyncio.Event()
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(list(self.open))
+
+    def began(self, session: Open) -> Open:
+        self.open.append(session)
+        self.changed.set()
+        return session
+
+    def over(self, session: Open) -> None:
+        self.open.remove(session)
+        self.changed.set()
+
+
+class Shared(MemoryState):
+    """A state that can be away, deaf and slow. `held_up`: set it to let beats go on."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda: 0.0, "here")
+        self.up = True
+        self.deaf = False
+        self.beats: list[tuple[list[Lease], list[str]]] = []
+        self.held_up = asyncio.Event()
+        self.held_up.set()
+
+    async def beat(self, leases: Sequence[Lease], sessions: Mapping[str, str]) -> Beat:
+        if not self.up:
+            raise StateAway
+        self.beats.append((list(leases), list(sessions)))
+        await self.held_up.wait()
+        return await super().beat(leases, sessions)
+
+    async def forget(self, id_: str) -> None:
+        if not self.up:
+            raise StateAway
+        await super().forget(id_)
+
+    async def news(self) -> AsyncIterator[News]:
+        yield Gap()
+        async for news in super().news():
+            if not self.deaf:
+                yield news
+
+
+class Replica:
+    def __init__(self, state: MemoryState) -> None:
+        self.leases = Leases(state)
+        self.sessions = Sessions()
+        self.heartbeat = Heartbeat(state, self.leases, self.sessions)
+
+    @contextlib.asynccontextmanager
+    async def holding(self, grant: Grant, *, returns: bool = False) -> AsyncIterator[tuple[Open, Lease]]:
+        session = Open(grant)
+        async with self.leases.holding(grant, session.end, takes=True, returns=returns) as lease:
+            yield self.sessions.began(session), lease
+        self.sessions.over(session)
+
+
+@contextlib.asynccontextmanager
+async def replicas(state: Shared) -> AsyncIterator[tuple[Replica, Replica]]:
+    one, two = Replica(state), Replica(state)
+    async with one.heartbeat.beating(), two.heartbeat.beating():
+        await eventually(lambda: len(state.beats) >= 2)
+        yield one, two
+
+
+@pytest.mark.parametrize("deaf", [False, True], ids=["by news", "by the next beat"])
+async def test_a_console_taken_on_another_replica_is_given_up_here(deaf: bool, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(heartbeat, "BEAT", 0.05 if deaf else 60)
+    state = Shared()
+    state.deaf = deaf
+    async with replicas(state) as (one, two), one.holding(ANA) as (session, _), two.holding(BEN) as (other, lease):
+        await eventually(lambda: session.ended is not None)
+        assert isinstance(session.ended, TakenOver)
+        assert session.ended.told == {"user": "ben", "since": lease.holder.since}
+        assert session.ended.by == "ben"
+        assert other.ended is None
+
+
+async def test_a_return_to_another_replica_is_told_to_nobody():
+    async with (
+        replicas(Shared()) as (one, two),
+        one.holding(ANA) as (session, _),
+        two.holding(ANA, returns=True) as (back, _),
+    ):
+        await eventually(lambda: session.ended is not None)
+        assert isinstance(session.ended, Replaced)
+        assert back.ended is None
+
+
+@pytest.mark.parametrize("deaf", [False, True], ids=["by news", "by the next beat"])
+async def test_a_session_ended_on_another_replica_ends_here(deaf: bool, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(heartbeat, "BEAT", 0.05 if deaf else 60)
+    state = Shared()
+    state.deaf = deaf
+    async with replicas(state) as (one, two), one.holding(ANA) as (session, _):
+        untouched = two.sessions.began(Open(BEN))
+        await eventually(lambda: len(state._sessions) == 2)
+        await state.end_session("s-ana", 60, "bastion")
+        await eventually(lambda: session.ended is not None)
+        assert isinstance(session.ended, EndedByAdmin)
+        assert session.ended.by == "bastion"
+        assert untouched.ended is None
+
+
+async def test_sessions_are_told_of_when_they_begin_and_forgotten_when_they_are_over():
+    state = Shared()
+    async with replicas(state) as (one, _):
+        async with one.holding(ANA):
+            await eventually(lambda: "s-ana" in state._sessions)
+            record = SessionRecord.from_json(state._sessions["s-ana"])
+            assert record is not None
+            assert (record.grant, record.replica, record.state) == (ANA, "here", "open")
+        await eventually(lambda: not state._sessions)
+
+
+async def test_what_is_over_at_the_end_of_the_process_is_forgotten():
+    state = Shared()
+    replica = Replica(state)
+    async with replica.heartbeat.beating():
+        session = replica.sessions.began(Open(ANA))
+        await eventually(lambda: "s-ana" in state._sessions)
+        replica.sessions.open.remove(session)
+    assert not state._sessions
+
+
+async def test_what_could_not_be_told_is_told_when_the_state_is_back(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(heartbeat, "AGAIN", 0.05)
+    state = Shared()
+    async with replicas(state) as (one, _):
+        gone = one.sessions.began(Open(BEN))
+        await eventually(lambda: "s-ben" in state._sessions)
+        async with one.holding(ANA) as (session, lease):
+            state.up = False
+            one.sessions.over(gone)
+            later = one.sessions.began(Open(Grant("s-eve", "lab/other", "eve", 2_000_000_000)))
+            state._leases.clear()
+            await asyncio.sleep(0.2)
+            assert session.ended is None
+            assert later.ended is None
+            state.up = True
+            await eventually(lambda: set(state._sessions) == {"s-ana", "s-eve"})
+            assert state._leases == {"lab/vm": lease}, "asserted again"
+
+
+async def test_a_lease_that_is_over_while_a_beat_renews_it_stays_free():
+    state = Shared()
+    replica = Replica(state)
+    async with replica.heartbeat.beating():
+        await eventually(lambda: len(state.beats) >= 1)
+        async with replica.holding(ANA) as (_, lease):
+            await eventually(lambda: "s-ana" in state._sessions)
+            state.held_up.clear()
+            replica.heartbeat._due = 0.0
+            replica.sessions.changed.set()
+            await eventually(lambda: state.beats[-1][0] == [lease])
+        assert not state._leases
+        state.held_up.set()
+        await eventually(lambda: not state._sessions)
+        assert not state._leases
+
+
+async def test_a_bug_in_a_beat_is_not_the_last_beat(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(heartbeat, "AGAIN", 0.01)
+    state = Shared()
+    broken = Open(ANA)
+    monkeypatch.setattr(broken, "record", lambda replica: 1 / 0)
+    async with replicas(state) as (one, _):
+        one.sessions.began(broken)
+        await asyncio.sleep(0.05)
+        one.sessions.over(broken)
+        one.sessions.began(Open(BEN))
+        await eventually(lambda: set(state._sessions) == {"s-ben"})
+
+
+async def test_a_lease_is_confirmed_until_somebody_else_has_the_console():
+    state = Shared()
+    one, two = Leases(state), Leases(state)
+    async with one.holding(ANA, lambda _: None, takes=True, returns=False) as lease:
+        await one.confirm(lease)
+        async with two.holding(BEN, lambda _: None, takes=True, returns=False) as theirs:
+            with pytest.raises(TakenOver):
+                await one.confirm(lease)
+            await two.confirm(theirs)
+            state.up = False
+            await one.confirm(lease)  # nobody can say
+
+
+async def test_answers_about_one_console_may_overtake_each_other():
+    """Whoever was asked for last has it, also where its answer came first."""
+
+    class Late(Shared):
+        async def lease(self, console: str, wanted: Holder, *, take: bool) -> Lease | Holder:
+            lease = await super().lease(console, wanted, take=take)
+            if wanted.user == "ana":
+                await late.wait()
+            return lease
+
+    late = asyncio.Event()
+    leases = Leases(Late())
+
+    async def ana() -> None:
+        async with leases.holding(ANA, lambda _: None, takes=True, returns=False):
+            raise AssertionError("the console is ben's")
+
+    first = asyncio.create_task(ana())
+    await asyncio.sleep(0)
+    ben = Open(BEN)
+    async with leases.holding(BEN, ben.end, takes=True, returns=False) as lease:
+        late.set()
+        with pytest.raises(TakenOver):
+            await first
+        assert ben.ended is None
+        assert leases.held == [lease]

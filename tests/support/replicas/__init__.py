@@ -1,0 +1,1 @@
+"""Several gateways on one Redis, what is behind them, and who looks at it through them."""
