@@ -137,7 +137,7 @@ class Session:
             while True:
                 reached = await self._splice(relay, reached, await relay.until_lost())
         finally:
-            self.watch.flush()
+            self.watch.leave()
             self.watch = None
             self._acts.left(relay.memory.acts)
             relay.detach()
