@@ -18,6 +18,9 @@ MAX_PAYLOAD = 1024 * 1024
 """Bytes of one frame from a browser: four times the largest client message that we accept (a paste)."""
 
 
+_PING = frames.control(Opcode.PING)
+
+
 class BrowserLeg(Leg):
     """Speaks WebSocket as the server; hands on unmasked payload, sends spans as one binary message each.
 
@@ -87,7 +90,7 @@ class BrowserLeg(Leg):
     def ping(self) -> None:
         """Ask for a sign of life; browsers answer by themselves."""
         if self.open:
-            self.write(frames.control(Opcode.PING, b""))
+            self.write(_PING)
 
     def close(self, ending: Ending) -> None:
         """End with `ending`'s code and name as the reason; the connection is gone ABORT_AFTER seconds later."""

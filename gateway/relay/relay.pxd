@@ -8,7 +8,8 @@ from gateway.relay.upstream_leg cimport UpstreamLeg
 cdef class Relay:
     cdef public BrowserLeg browser
     cdef public UpstreamLeg upstream
-    cdef public object memory, server_stream, client_stream
+    cdef public object memory, server_stream, client_stream, on_pass
+    cdef public bint passed
     cdef object _budget, _policy, _refreshing, _lost
     cdef long long _payload_before, _unread
 

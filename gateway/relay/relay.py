@@ -30,7 +30,10 @@ MAX_UNREAD = 64 * 1024
 
 
 class Relay:
-    """A browser's leg, and the upstream that it is joined to for now, None between two."""
+    """A browser's leg, and the upstream that it is joined to for now, None between two.
+
+    `passed`: something has come from either side since this was set to False; `on_pass` is told of the first.
+    """
 
     def __init__(self, browser: BrowserLeg, server_init: bytes, budget: HeldBudget, policy: Policy) -> None:
         self.browser = browser
@@ -38,6 +41,8 @@ class Relay:
         self.memory = Memory(server_init)
         self.server_stream: ServerStream | JoinedStream = ServerStream(self.memory, budget, policy)
         self.client_stream = ClientStream(self.memory, policy)
+        self.passed = False
+        self.on_pass: Callable[[], object] = lambda: None
         self._payload_before = 0
         self._unread = 0
         self._budget = budget
@@ -126,6 +131,9 @@ class Relay:
         upstream.report_end(lambda error: None if lost.done() else lost.set_result(error))
 
     def _from_upstream(self, spans: Sequence[Span]) -> None:
+        if not self.passed:
+            self.passed = True
+            self.on_pass()
         released: list[Span] = []
         receive = self.server_stream.receive
         try:
@@ -142,6 +150,9 @@ class Relay:
             on_refreshed()
 
     def _from_browser(self, spans: Sequence[Span]) -> None:
+        if not self.passed:
+            self.passed = True
+            self.on_pass()
         messages: list[Span] = []
         receive = self.client_stream.receive
         try:

@@ -1,1 +1,14 @@
-# Compiled as it is: see watch.pxd in sessions.
+# UpstreamKeepalive as an extension type: see watch.pxd.
+
+cimport cython
+
+
+cdef class UpstreamKeepalive:
+    cdef object _settings, _limits, _host
+    cdef long long _messages, _inputs
+    cdef double _message_at, _input_at, _touched_at
+
+    @cython.locals(after=double)
+    cpdef object tick(self, object relay, double now)
+
+    cdef object _note(self, object client, double now)

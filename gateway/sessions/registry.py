@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 from gateway.access.grants import Grant
 from gateway.config.blocks import Limits
-from gateway.errors import EndedByAdmin, GatewayError, internal
+from gateway.errors import EndedByAdmin, GatewayError
 from gateway.providers.provider import Provider
 from gateway.relay.browser_leg import BrowserLeg
 from gateway.relay.buffer import ReceiveBuffer
@@ -13,7 +13,7 @@ from gateway.sessions.session import Session
 from gateway.sessions.terms import Shared, Terms
 
 TICK = 1.0
-"""Seconds between two looks at every open session: far below the shortest time that is kept (20 s)."""
+"""Seconds between two rounds of looks at open sessions: far below the shortest time that is kept (20 s)."""
 
 
 class Registry:
@@ -132,12 +132,5 @@ class Registry:
 
     def _tick(self) -> None:
         loop = asyncio.get_running_loop()
-        now = loop.time()
         self._clock = loop.call_later(TICK, self._tick) if self._sessions else None
-        for session in self:
-            if session.watch is None:
-                continue
-            try:
-                session.watch.tick(now)
-            except Exception as error:  # one session's bug is its own end, not everybody's
-                session.end(internal(error))
+        self._shared.rounds.turn(loop.time(), TICK)

@@ -168,7 +168,7 @@ class Session:
                 with self._shared.traces.span("splice"):
                     reached = await self._splice(relay, reached, error)
         finally:
-            self.watch.flush()
+            self.watch.leave()
             self.watch = None
             self._acts.left(relay.memory.acts)
             relay.detach()

@@ -8,6 +8,7 @@ from gateway.relay.buffer import ReceiveBuffer
 from gateway.rfb.held import HeldTotal
 from gateway.sessions.idle_limits import IdleLimits
 from gateway.sessions.leases import Leases
+from gateway.sessions.rounds import Rounds
 from gateway.state.state import State
 from gateway.telemetry.audit import Audit
 from gateway.telemetry.metrics import Metrics
@@ -61,6 +62,7 @@ class Shared:
     traces: Traces = field(default_factory=NoTraces)
     ponging: set[str] = field(default_factory=set)
     idle_limits: IdleLimits = field(default_factory=IdleLimits)
+    rounds: Rounds = field(default_factory=Rounds)
     _dials: dict[str, asyncio.Semaphore] = field(default_factory=dict)
 
     def dials(self, account: str) -> asyncio.Semaphore:

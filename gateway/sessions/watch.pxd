@@ -1,23 +1,25 @@
-# Watch as an extension type: thousands of sessions are asked every second whether there is anything to do.
+# Watch as an extension type: it is looked at thousands of times a second.
 
 cimport cython
 from gateway.relay.browser_leg cimport BrowserLeg
 from gateway.relay.leg cimport Leg
+from gateway.relay.liveness cimport Liveness
 from gateway.relay.relay cimport Relay
 from gateway.relay.upstream_leg cimport UpstreamLeg
+from gateway.sessions.keepalive cimport UpstreamKeepalive
+from gateway.sessions.time_limits cimport TimeLimits
 
 
 cdef class Watch:
     cdef Relay _relay
-    cdef object _terms, _shared, _end, _acts, _browser, _upstream, _limits, _counted, _changes, _keepalive, _host, _rates
-    cdef long long _moved
-    cdef double _joined_at, _due
+    cdef object _terms, _shared, _end, _acts, _counted, _changes, _host, _rates
+    cdef Liveness _browser, _upstream
+    cdef TimeLimits _limits
+    cdef UpstreamKeepalive _keepalive
 
-    @cython.locals(moved=cython.longlong)
-    cpdef object tick(self, double now)
+    cpdef double tick(self, double now) except -2
 
-    @cython.locals(moved=cython.longlong)
-    cdef long long _bytes_moved(self) except -2
+    cdef double _tick(self, double now) except -2
 
     cdef double _next_due(self) except -2
 
@@ -31,4 +33,5 @@ cdef class Watch:
     cdef object _check_limits(self, double now)
 
 
-cdef object _look(object clock, Leg leg, double now)
+@cython.locals(unsent=cython.longlong, in_flight=cython.longlong)
+cdef object _look(Liveness clock, Leg leg, double now)

@@ -1,13 +1,15 @@
-"""What is looked at about once a second while a console is open: liveness, keepalive, limits, counters.
+"""What is looked at while a console is open: liveness, keepalive, limits, counters.
 
-One tick for all sessions of the loop, driven by the registry; nothing here waits. The clocks of the browser
-live as long as the session, those of the upstream begin anew with each connection to it.
+When is said here and kept by rounds.py; nothing here waits. The clocks of the browser live as long as the session,
+those of the upstream begin anew with each connection to it.
 """
 
+import math
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 
-from gateway.errors import BrowserLost, GatewayError, UpstreamLost
+from gateway.errors import BrowserLost, GatewayError, UpstreamLost, internal
 from gateway.relay.leg import Leg
 from gateway.relay.liveness import Liveness, Verdict
 from gateway.relay.relay import Relay
@@ -49,14 +51,13 @@ class Watch:
         self._counted = self._counts()
         self._rates = Rates(now)
         self._changes: Counter[str] = Counter()
-        self._moved = -1
+        relay.on_pass = partial(shared.rounds.soon, self)
         self.joined("", now)
 
     def joined(self, host: str, now: float) -> None:
         """A new upstream at `host` carries the session from now on."""
         self._host = host
-        self._joined_at = now
-        self._due = 0.0
+        self._shared.rounds.soon(self)
         self._upstream = Liveness(UPSTREAM_PING, UPSTREAM_PING, now, judged=host in self._shared.ponging)
         shared, terms = self._shared, self._terms
         self._keepalive = UpstreamKeepalive(
@@ -80,30 +81,33 @@ class Watch:
         """What passes a second, over the last minute."""
         return Passed(*self._rates.per_second(now, self._counts()))
 
-    def tick(self, now: float) -> None:
-        """Look at everything once. `now`: the loop's time."""
-        # Most sessions do nothing most of the time, and a look costs 20 µs: 5,000 of them were a tenth of a core.
-        if now < self._due and self._bytes_moved() == self._moved:
-            return
+    def tick(self, now: float) -> float:
+        """Look at everything once: when there may be something to do although nothing passes. Times are the loop's."""
+        try:
+            return self._tick(now)
+        except Exception as error:  # one session's bug is its own end, not everybody's
+            self._end(internal(error))
+            return math.inf
+
+    def leave(self) -> None:
+        """The session is over: tell the rest."""
+        self._shared.rounds.forget(self)
+        self._relay.on_pass = _unwatched
+        self.flush()
+
+    def _tick(self, now: float) -> float:
         self._check_browser(now)
         if self._relay.upstream is not None:
             self._check_upstream(now)
             self._keepalive.tick(self._relay, now)
         self._check_limits(now)
-        moved = self._bytes_moved()
-        if moved != self._moved:
-            self._moved = moved
+        if self._relay.passed:
+            self._relay.passed = False
             self._rates.moved(now, self._counted)
             self.flush()
-        self._due = self._next_due()
-
-    def _bytes_moved(self) -> int:
-        upstream, browser = self._relay.upstream, self._relay.browser
-        moved = browser.bytes_in + browser.bytes_out
-        return moved if upstream is None else moved + upstream.bytes_in + upstream.bytes_out
+        return self._next_due()
 
     def _next_due(self) -> float:
-        """When there may be something to do although no byte has moved."""
         due = min(self._browser.due, self._limits.due)
         if self._relay.upstream is not None:
             due = min(due, self._keepalive.due)
@@ -183,6 +187,10 @@ class Watch:
         over = self._limits.over(now, self._relay.client_stream.human_messages)
         if over is not None:
             self._end(over)
+
+
+def _unwatched() -> None:
+    """What passes when nobody looks any more."""
 
 
 def _look(clock: Liveness, leg: Leg, now: float) -> Verdict:

@@ -3,6 +3,8 @@
 cimport cython
 from gateway.websocket.runs cimport masked, unmasked
 
+cdef int NEED_MORE, RESERVED_BITS, OPCODE_BITS, CONTROL_BIT
+
 
 cdef class Scanner:
     cdef public list controls

@@ -25,6 +25,8 @@ RESERVED_BITS = 0x70
 OPCODE_BITS = 0x0F
 CONTROL_BIT = 0x08  # opcodes from 8 up are control frames (§5.5)
 
+_OPCODES = {int(opcode): opcode for opcode in Opcode}
+
 # Close codes that may be on the wire (§7.4.1, §7.4.2, and the IANA registry for 1012 to 1014).
 REGISTERED_CODES = frozenset({1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014})
 
@@ -40,6 +42,10 @@ class Control:
     payload: bytes
     code: int | None = None
     reason: str = ""
+
+
+EMPTY_PONG = Control(Opcode.PONG, b"")
+"""The answer to each of our own pings: an idle session hears little else, and one of its own costs 1 µs to make."""
 
 
 class Scanner:
@@ -136,7 +142,7 @@ class Scanner:
             self._mask = bytes(view[start - 4 : start])
         self._left = length
         if first & CONTROL_BIT:
-            self._control, self._gathered = Opcode(first & OPCODE_BITS), b""
+            self._control, self._gathered = _OPCODES[first & OPCODE_BITS], b""
         else:
             self._control, self._fragmented = None, not first & FIN
         return start
@@ -196,7 +202,7 @@ class Scanner:
             code, reason = self._close_payload(payload)
             self.controls.append(Control(opcode, payload, code, reason))
         else:
-            self.controls.append(Control(opcode, payload))
+            self.controls.append(EMPTY_PONG if opcode is Opcode.PONG and not payload else Control(opcode, payload))
         self.closed = opcode is Opcode.CLOSE
 
     def _close_payload(self, payload: bytes) -> tuple[int | None, str]:
