@@ -148,7 +148,10 @@ class Proxy:
         ws = web.WebSocketResponse(
             protocols=(SUBPROTOCOL,), autoping=False, compress=False, max_msg_size=LARGEST, timeout=2
         )
-        await ws.prepare(request)
+        try:
+            await ws.prepare(request)
+        except ConnectionError:
+            return self._refuse("gone", web.Response())
         instance = self._admitted(request, token)
         if isinstance(instance, str) or fault is DialFault.DROPPED:
             _drop(request)

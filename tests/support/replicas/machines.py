@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -27,14 +28,22 @@ class Tally(Budget):
     def __init__(self) -> None:
         super().__init__(1_000_000, WINDOW)
         self.peak = 0
-        self.total = 0
+        self._totals: Counter[str] = Counter()
 
     def spend(self, instance: str, now: float) -> float:
         """Count one more."""
         super().spend(instance, now)
-        self.total += 1
+        self._totals[instance] += 1
         self.peak = max(self.peak, len(self._spent[instance]))
         return 0
+
+    def of(self, instance: str) -> int:
+        """All of one machine."""
+        return self._totals[instance]
+
+    @property
+    def total(self) -> int:
+        return self._totals.total()
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,7 +101,7 @@ async def tabs(
 
         async def open_tab(context: BrowserContext, machine: Machine) -> None:
             page = await stack.enter_async_context(tab(context))
-            await page.goto(await link(machine), wait_until="commit")
+            await page.goto(await link(machine), wait_until="domcontentloaded")
             await state(page, "connected")
             await page.evaluate(_WATCH)
             opened.append(Tab(machine, page))
