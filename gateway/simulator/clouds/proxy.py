@@ -109,7 +109,7 @@ class Connection:
         if how is Cut.CLOSE:
             self._farewell = asyncio.create_task(self._close())
         elif self._transport is not None:
-            if how is Cut.RESET:
+            if how is Cut.RESET and not self._transport.is_closing():
                 self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RST)
             self._transport.abort()
 
