@@ -99,7 +99,8 @@ async def test_a_second_sigterm_or_a_sigint_ends_at_once(artifacts: Path):
             running.process.signal(signal.SIGTERM)
             await eventually(lambda: "gateway.stopping" in running.process.output())
             running.process.signal(number)
-            assert await ending(ws) == GOING_AWAY
+            async with asyncio.timeout(30):
+                assert await ending(ws) == GOING_AWAY
             assert await running.process.wait_exit() == 0
 
     async with asyncio.TaskGroup() as group:
