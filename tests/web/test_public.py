@@ -177,6 +177,33 @@ async def test_another_origin_learns_why_it_is_to_come_again(
             assert answer.headers["Retry-After"] == "5"
 
 
+async def test_nothing_new_is_opened_while_the_state_is_away_and_balancers_are_told_to_stay(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """Also where opening asks the state for nothing (mode open)."""
+    async with ScriptedServer(idle).running() as server, site({"vm": server.url}) as running:
+        ws = await running.dial()
+        await rfb_handshake(ws)
+        monkeypatch.setattr(MemoryState, "up", False)
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            await running.dial()
+        assert refused.value.status == 503
+        async with running.http.post(running.url + "/grant/lab/vm") as answer:
+            assert (answer.status, await problem(answer)) == (503, "state_away")
+            assert "Retry-After" in answer.headers
+        for address in (running.url, running.admin):
+            async with running.http.get(address + "/readyz") as answer:
+                assert (answer.status, await answer.json()) == (200, {"status": "ready", "state": "away"})
+        assert await running.metric("vnc_gateway_state_up") == 0
+        assert await running.metric("vnc_gateway_sessions") == 1
+        monkeypatch.setattr(MemoryState, "up", True)
+        again = await running.dial()
+        await rfb_handshake(again)
+        assert await running.metric("vnc_gateway_state_up") == 1
+        await again.close()
+        await ws.close()
+
+
 async def test_sessions_are_bounded():
     async with ScriptedServer(idle).running() as server, site({"vm": server.url}, limits={"sessions": 1}) as running:
         ws = await running.dial()
