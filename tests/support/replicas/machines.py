@@ -18,6 +18,7 @@ from gateway.simulator.simulator import Simulator
 from support.chaos.clouds import configuration
 
 PER_MINUTE = Reconnect().per_minute
+SCREEN = (400, 300)  # a hundred of them have to be drawn by one process
 WINDOW = 59.0
 """Seconds of a minute: the gateway counts when it is about to ask, the cloud when it is asked."""
 
@@ -99,6 +100,7 @@ async def machines(count: int) -> AsyncIterator[Machines]:
         each = []
         for number, (provider, cloud, place, name) in zip(range(count), itertools.cycle(clouds), strict=False):
             instance = cloud.add(name.format(number), place)
+            instance.desktop.resize(*SCREEN)
             instance.desktop.animated = False
             each.append(Machine(f"{provider}/{instance.id}", cloud, instance))
         yield Machines(each, configuration(simulator), calls, dials)

@@ -11,11 +11,11 @@ import aiohttp
 
 from support.programs import LOOPBACK
 from support.raw_browser import CLOSE, Closed, EndedError, RawBrowser, raw_browser
+from support.replicas.machines import SCREEN
 from support.replicas.replica import Replica
 from support.rfb_client import messages
 from support.rfb_client.wire import Encoding
 
-SCREEN = (800, 600)
 SLOW = 20_000  # bytes a second that a slow browser takes
 PIECE = 2_000
 WHOLE = messages.update_request(0, 0, *SCREEN, incremental=False)
