@@ -19,6 +19,7 @@ from gateway.config.blocks import Log
 from gateway.config.load import load
 from gateway.config.settings import Settings
 from gateway.config.source import Source
+from gateway.config.workers import OWN
 
 app = typer.Typer(
     help="One stable WebSocket address for the VNC consoles of cloud VMs.",
@@ -90,7 +91,7 @@ def serve(
 @app.command(hidden=True)
 def worker(channel: int, config: Config = None) -> None:
     """Run a worker of `serve --workers`; CHANNEL is a socket to who started it."""
-    source = Source(config, os.environ)
+    source = Source(config, os.environ, OWN)
     settings = source.read()
     from gateway.app.worker import work
 
