@@ -5,6 +5,7 @@ configuration or `--version` is answered before the server's libraries are loade
 """
 
 import os
+import signal
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -76,6 +77,7 @@ def serve(
     workers: Annotated[int, typer.Option(metavar="N", min=1, help="Processes that share the port.")] = 1,
 ) -> None:
     """Run the gateway."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is a gateway that reloads: it reads the file anyway
     source = Source(config, os.environ)
     settings = source.read()
     from gateway.app import serving
@@ -91,6 +93,7 @@ def serve(
 @app.command(hidden=True)
 def worker(channel: int, config: Config = None) -> None:
     """Run a worker of `serve --workers`; CHANNEL is a socket to who started it."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     source = Source(config, os.environ, OWN)
     settings = source.read()
     from gateway.app.worker import work
