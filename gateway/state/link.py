@@ -140,9 +140,10 @@ class Link:
             async with asyncio.timeout(CALL_LIMIT):
                 return await self._send(commands)
         except (RedisError, OSError) as error:  # a timeout is an OSError
+            why = str(error) or "no answer"
             if not isinstance(error, ResponseError) or isinstance(error, ReadOnlyError | MasterDownError):
-                self._lost(error)
-            raise StateAway(f"{self._address}: {error or 'no answer'}") from error
+                self._lost(why)
+            raise StateAway(f"{self._address}: {why}") from error
         finally:
             self._slots.release()
 
@@ -157,11 +158,11 @@ class Link:
             raise failed[0]
         return answers
 
-    def _lost(self, error: Exception) -> None:
+    def _lost(self, why: str) -> None:
         if self.up:
             self._away.set()
             self._since = time.monotonic()
-            self._log.warning("state.away", state=str(self._address), cause=f"{type(error).__name__}: {error}")
+            self._log.warning("state.away", state=str(self._address), cause=why)
 
 
 async def _nothing(_: Call) -> None:

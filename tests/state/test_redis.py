@@ -328,6 +328,9 @@ async def test_no_call_waits_longer_than_two_seconds_for_a_silent_redis(
         with pytest.raises(StateAway):
             await state.ended("s")
         assert time.monotonic() - begun < 0.3, "it is known to be away"
+        assert {str(result) for result in results} <= {
+            f"{LOOPBACK}:{silent.port}{why}" for why in (": no answer", ": too many ask at once", " is away")
+        }
         silent.delay = 0.0
         await comes_up(state)
 
