@@ -80,13 +80,13 @@ def serve(
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is a gateway that reloads: it reads the file anyway
     source = Source(config, os.environ)
     settings = source.read()
-    from gateway.app import serving
-
     prepare(settings.log)
     if workers > 1:
         from gateway.app.workers import supervise
 
         raise typer.Exit(run(supervise(settings, config, workers)))
+    from gateway.app import serving
+
     run(serving.serve(settings, source))
 
 
@@ -96,9 +96,9 @@ def worker(channel: int, config: Config = None) -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     source = Source(config, os.environ, OWN)
     settings = source.read()
-    from gateway.app.worker import work
-
     prepare(settings.log)
+    from gateway.app.working import work
+
     run(work(settings, source, channel))
 
 

@@ -27,7 +27,7 @@ from gateway.app import workers as gateway_workers
 from gateway.app.worker import Worker
 from gateway.app.workers import Workers
 from gateway.errors import ListenFailed
-from gateway.web.listen import bound
+from gateway.web.bound import bound
 
 pytestmark = [needs("redis"), pytest.mark.asyncio(loop_scope="module")]
 
@@ -238,3 +238,9 @@ async def test_a_port_that_another_gateway_shares_with_its_workers_is_not_taken(
         both = settings({"vm": "tcp://127.0.0.1:1"}, listen=listen, access=access, state={"url": shared.url})
         with pytest.raises(ListenFailed, match=f"{LOOPBACK}:{port}: the port is in use"):
             await gateway_workers.supervise(both, None, 2)
+
+
+async def test_who_only_looks_after_workers_does_not_load_what_they_are_made_of():
+    look = "import sys, gateway.cli, gateway.app.workers; sys.exit('aiohttp' in sys.modules)"
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", look, cwd=ROOT)
+    assert await process.wait() == 0
