@@ -6,7 +6,7 @@ state how it is kept, and to Leases whose console is lost.
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
-from contextlib import asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 
 import structlog
 
@@ -109,15 +109,16 @@ class Heartbeat:
             del self._told[id_]
 
     async def _listen(self) -> None:
-        async for news in self._state.news():
-            match news:
-                case Taken(lease):
-                    self._leases.taken(lease)
-                case Ended(session, by):
-                    self._registry.end(session, by)
-                case Gap():
-                    self._due = _now()
-                    self._registry.changed.set()
+        async with aclosing(self._state.news()) as each:
+            async for news in each:
+                match news:
+                    case Taken(lease):
+                        self._leases.taken(lease)
+                    case Ended(session, by):
+                        self._registry.end(session, by)
+                    case Gap():
+                        self._due = _now()
+                        self._registry.changed.set()
 
     def _states(self) -> dict[str, str]:
         """Each session's state by its id; of two sessions of one grant the newer one's."""

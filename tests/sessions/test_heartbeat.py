@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -79,7 +79,7 @@ class Shared(MemoryState):
             raise StateAway
         await super().forget(id_)
 
-    async def news(self) -> AsyncIterator[News]:
+    async def news(self) -> AsyncGenerator[News, None]:
         yield Gap()
         async for news in super().news():
             if not self.deaf:
