@@ -4,6 +4,7 @@
 #   make test     all tests; what is not installed here is skipped by name
 #   make chaos    upstreams that die, two hundred times for each encoding, under the real noVNC: an hour or two
 #   make soak-short  idle, busy and stuck sessions, a minute of each: what the gateway holds does not grow
+#   make soak     two replicas and two hundred consoles for an hour: what both hold does not grow, each ending explained
 #   make rolling  both replicas of a pair restarted under a hundred browsers: how long each console is away; ten minutes
 #   make fuzz     anything at all into every parser, a minute each: FUZZ_SECONDS=600, ARGS="server_stream"
 #   make bench    the gateway beside nginx, HAProxy, websockify and others: fifty minutes, on a machine left alone
@@ -30,10 +31,10 @@ PARTS := pyproject.toml hatch_build.py gateway/compiled/loader.py $(TYPED) $(TYP
 QUICK := --ignore tests/chaos/test_patience.py --numprocesses 2 --dist loadfile
 FRAMING := from gateway.compiled.loader import framing; print("vnc-gateway is installed. Its framing is", framing() + ".")
 
-.PHONY: help demo test chaos soak-short rolling fuzz bench bench-report bench-quick check audit
+.PHONY: help demo test chaos soak-short soak rolling fuzz bench bench-report bench-quick check audit
 
 help:
-	@sed -n '3,15s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
+	@sed -n '3,16s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
 
 demo: $(VENV)/.installed
 	@$(BIN)/vnc-gateway demo $(ARGS)
@@ -46,6 +47,10 @@ chaos: $(VENV)/.installed-dev
 
 soak-short: $(VENV)/.installed-dev
 	@SOAK_SECONDS=$${SOAK_SECONDS:-60} $(BIN)/python -m pytest tests/soak $(ARGS)
+
+soak: $(VENV)/.installed-dev
+	@SOAK_SECONDS=$${SOAK_SECONDS:-3600} SOAK_SESSIONS=$${SOAK_SESSIONS:-200} \
+	  $(BIN)/python -m pytest tests/soak/test_replicas.py $(ARGS)
 
 rolling: $(VENV)/.installed-dev
 	@ROLLING_BROWSERS=$${ROLLING_BROWSERS:-100} $(BIN)/python -m pytest tests/rolling $(ARGS)

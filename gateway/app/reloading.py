@@ -119,8 +119,9 @@ class Reloader:
         if any(key.startswith("log.") for key in change.taken):
             logs.configure(log.level, log.format)
         structlog.get_logger().info("configuration.reloaded", why=why, changed=list(change.taken))
-        if change.waiting:
-            faults = [f"{key}: needs a restart" for key in change.waiting]
+        waiting = dict.fromkeys((*change.waiting, *self._source.hidden))
+        if waiting:
+            faults = [f"{key}: needs a restart" for key in waiting]
             structlog.get_logger().warning("configuration.needs_restart", faults=faults)
         warn(change.settings)
         self._gateway.metrics.reloaded("done")

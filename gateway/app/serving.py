@@ -30,6 +30,7 @@ async def serve(
     """
     log = structlog.get_logger()
     notifier = notifier or Notifier.of(os.environ)
+    stopping = Stopping()  # before anybody is told that it is ready: who is, may stop it
     async with (
         notifier.alive(),
         running(settings, shares_port=shares_port) as gateway,
@@ -46,11 +47,11 @@ async def serve(
         gc.collect()
         gc.freeze()  # what is here now stays; there is no need to look through it again and again
         gc.set_threshold(GARBAGE, 10, 10)
-        stopping = Stopping()
         notifier.status = lambda: f"{gateway.readiness.state}, {len(gateway.registry)} sessions"
         notifier.ready()
         await stopping.asked()
         log.info("gateway.stopping", sessions=len(gateway.registry))
+        gateway.refuse()
         notifier.stopping()
         await stopping.unless_at_once(gateway.drain())
 

@@ -98,7 +98,8 @@ async def running(
         held = HeldTotal(settings.limits.held_total)
         shared = Shared(buffer or ReceiveBuffer(), metrics, held, state, leases, audit, traces)
         registry = Registry(settings.limits, provided.terms.__getitem__, shared)
-        await stack.enter_async_context(Heartbeat(state, leases, registry).beating())
+        if settings.state.shared:  # one process has nobody to tell
+            await stack.enter_async_context(Heartbeat(state, leases, registry).beating())
         await stack.enter_async_context(measuring(metrics, registry, held, readiness))
         entry = await stack.enter_async_context(letting_in(settings.access, state, audit))
         sites = Sites(settings, entry, provided.providers, registry, state, audit, metrics, readiness, listed=listed)

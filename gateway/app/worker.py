@@ -1,7 +1,7 @@
-"""One worker of `serve --workers N`, from both sides: the process itself, and the place that its parent keeps for it.
+"""The place of one worker of `serve --workers N`, as the parent keeps it.
 
 How a worker is doing it says in systemd's words, over a pair of sockets. Nothing is sent the other way, only signals;
-but the end of the pair tells the worker that its parent is gone.
+but the end of the pair tells the worker that its parent is gone (working.py is its side).
 """
 
 import asyncio
@@ -12,11 +12,6 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
 
-from gateway.app.notifying import Notifier, watchdog
-from gateway.app.serving import serve
-from gateway.config.settings import Settings
-from gateway.config.source import Source
-
 SILENCE = 30.0
 """Seconds without a word after which a worker hangs."""
 
@@ -25,22 +20,6 @@ STARTING = 30.0
 
 SYSTEMDS = frozenset({"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"})
 """Variables that are for the parent alone."""
-
-
-async def work(settings: Settings, source: Source, channel: int) -> None:
-    """Be a worker of who is at the other end of the socket with the number `channel`. Raises as `serve` does."""
-    loop = asyncio.get_running_loop()
-    parent = socket.socket(fileno=channel)
-
-    def gone() -> None:
-        loop.remove_reader(parent)
-        signal.raise_signal(signal.SIGINT)
-
-    loop.add_reader(parent, gone)
-    try:
-        await serve(settings, source, Notifier(parent, watchdog(os.environ)), shares_port=True)
-    finally:
-        loop.remove_reader(parent)
 
 
 class Worker:

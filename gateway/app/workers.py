@@ -18,7 +18,7 @@ from gateway.app.worker import SILENCE, Worker
 from gateway.config.environment import PREFIX
 from gateway.config.settings import Settings
 from gateway.config.workers import differences
-from gateway.web.listen import bound
+from gateway.web.bound import bound
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
 """Seconds until a worker that died is replaced; doubled each time, until one lives as long as STEADY."""

@@ -5,6 +5,7 @@ configuration or `--version` is answered before the server's libraries are loade
 """
 
 import os
+import signal
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -19,6 +20,7 @@ from gateway.config.blocks import Log
 from gateway.config.load import load
 from gateway.config.settings import Settings
 from gateway.config.source import Source
+from gateway.config.workers import OWN
 
 app = typer.Typer(
     help="One stable WebSocket address for the VNC consoles of cloud VMs.",
@@ -75,26 +77,28 @@ def serve(
     workers: Annotated[int, typer.Option(metavar="N", min=1, help="Processes that share the port.")] = 1,
 ) -> None:
     """Run the gateway."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is a gateway that reloads: it reads the file anyway
     source = Source(config, os.environ)
     settings = source.read()
-    from gateway.app import serving
-
     prepare(settings.log)
     if workers > 1:
         from gateway.app.workers import supervise
 
         raise typer.Exit(run(supervise(settings, config, workers)))
+    from gateway.app import serving
+
     run(serving.serve(settings, source))
 
 
 @app.command(hidden=True)
 def worker(channel: int, config: Config = None) -> None:
     """Run a worker of `serve --workers`; CHANNEL is a socket to who started it."""
-    source = Source(config, os.environ)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    source = Source(config, os.environ, OWN)
     settings = source.read()
-    from gateway.app.worker import work
-
     prepare(settings.log)
+    from gateway.app.working import work
+
     run(work(settings, source, channel))
 
 

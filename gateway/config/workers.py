@@ -12,6 +12,9 @@ from gateway.config.environment import PREFIX
 from gateway.config.settings import Settings
 from gateway.errors import ConfigurationError
 
+OWN = frozenset(PREFIX + name for name in ("LISTEN__PORT", "ADMIN__PORT", "ADMIN__METRICS_PORT", "AUDIT__FILE"))
+"""The variables that a worker may have of its own; the public port all have alike, but not from the file."""
+
 LAST_PORT = 65535
 
 

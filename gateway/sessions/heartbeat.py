@@ -1,12 +1,12 @@
 """What this replica tells the others about its sessions, and what it hears about them (state.md).
 
-Owns when: all of it every BEAT, what is new at once. What news lose, the next beat finds. Leaves to the state how it is
-kept, and to Leases whose console is lost.
+Owns when: all of it every BEAT, what has begun or is over at once. What news lose, the next beat finds. Leaves to the
+state how it is kept, and to Leases whose console is lost.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from contextlib import aclosing, asynccontextmanager, suppress
 
 import structlog
 
@@ -16,6 +16,9 @@ from gateway.state.state import BEAT, Ended, Gap, State, StateAway, Taken
 
 AGAIN = 1.0
 """Seconds until a beat is tried again that could not be told: also of a state that says nothing when it is back."""
+
+LOOK = 1.0
+"""Seconds between two looks at whether a session is in another state than it was told to be in."""
 
 AT_ONCE = 100
 """Records written before other work has its turn: 40 µs each, and the loop carries consoles."""
@@ -31,7 +34,7 @@ class Heartbeat:
         self._state = state
         self._leases = leases
         self._registry = registry
-        self._told: set[str] = set()
+        self._told: dict[str, str] = {}  # id -> state
         self._due = 0.0
         self._log = structlog.get_logger()
 
@@ -68,7 +71,7 @@ class Heartbeat:
         self._due = _now()
         while True:
             with suppress(TimeoutError):
-                async with asyncio.timeout_at(self._due):
+                async with asyncio.timeout_at(min(self._due, _now() + LOOK)):
                     await changed.wait()
             changed.clear()
             if not self._state.up:
@@ -79,9 +82,9 @@ class Heartbeat:
         """Tell everything."""
         self._due = _now() + BEAT
         leases = self._leases.held
-        records = await self._records(self._ids())
-        beat = await self._state.beat(leases, records)
-        self._told |= records.keys()
+        states = self._states()
+        beat = await self._state.beat(leases, await self._records(states.keys()))
+        self._told |= states
         for _, theirs in beat.lost:
             self._leases.taken(theirs)
         for id_, by in beat.ended.items():
@@ -91,36 +94,38 @@ class Heartbeat:
         await self._forget_gone()
 
     async def _tell_changes(self) -> None:
-        """Tell what has begun and what is over since the last time."""
-        records = await self._records(self._ids() - self._told)
-        if records:
-            beat = await self._state.beat([], records)
-            self._told |= records.keys()
+        """Tell what has begun, is in another state or over since the last time."""
+        states = dict(self._states().items() - self._told.items())
+        if states:
+            beat = await self._state.beat([], await self._records(states.keys()))
+            self._told |= states
             for id_, by in beat.ended.items():
                 self._registry.end(id_, by)
         await self._forget_gone()
 
     async def _forget_gone(self) -> None:
-        for id_ in self._told - self._ids():
+        for id_ in self._told.keys() - self._states().keys():
             await self._state.forget(id_)
-            self._told.discard(id_)
+            del self._told[id_]
 
     async def _listen(self) -> None:
-        async for news in self._state.news():
-            match news:
-                case Taken(lease):
-                    self._leases.taken(lease)
-                case Ended(session, by):
-                    self._registry.end(session, by)
-                case Gap():
-                    self._due = _now()
-                    self._registry.changed.set()
+        async with aclosing(self._state.news()) as each:
+            async for news in each:
+                match news:
+                    case Taken(lease):
+                        self._leases.taken(lease)
+                    case Ended(session, by):
+                        self._registry.end(session, by)
+                    case Gap():
+                        self._due = _now()
+                        self._registry.changed.set()
 
-    def _ids(self) -> set[str]:
-        return {session.grant.session for session in self._registry}
+    def _states(self) -> dict[str, str]:
+        """Each session's state by its id; of two sessions of one grant the newer one's."""
+        return {session.grant.session: session.state for session in self._registry}
 
-    async def _records(self, ids: set[str]) -> dict[str, str]:
-        """Records by id; of two sessions of one grant the newer one's."""
+    async def _records(self, ids: Collection[str]) -> dict[str, str]:
+        """Records by id, in the same way."""
         records = {}
         for number, session in enumerate(self._registry, 1):
             if session.grant.session in ids:

@@ -137,26 +137,32 @@ class Link:
         except TimeoutError as error:
             raise StateAway(f"{self._address}: too many ask at once") from error
         try:
-            async with asyncio.timeout(CALL_LIMIT), self.redis.pipeline(transaction=False) as pipeline:
-                for command in commands:
-                    pipeline.execute_command(*command)
-                answers = await pipeline.execute(raise_on_error=False)  # its own error would repeat the command
-            if failed := [answer for answer in answers if isinstance(answer, RedisError)]:
-                raise failed[0]
+            async with asyncio.timeout(CALL_LIMIT):
+                return await self._send(commands)
         except (RedisError, OSError) as error:  # a timeout is an OSError
+            why = str(error) or "no answer"
             if not isinstance(error, ResponseError) or isinstance(error, ReadOnlyError | MasterDownError):
-                self._lost(error)
-            raise StateAway(f"{self._address}: {error or 'no answer'}") from error
-        else:
-            return answers
+                self._lost(why)
+            raise StateAway(f"{self._address}: {why}") from error
         finally:
             self._slots.release()
 
-    def _lost(self, error: Exception) -> None:
+    async def _send(self, commands: tuple[Command, ...]) -> list[Any]:
+        if len(commands) == 1:  # in a pipeline it takes twice the time of this process: 150 µs
+            return [await self.redis.execute_command(*commands[0])]  # type: ignore[no-untyped-call]  # redis-py
+        async with self.redis.pipeline(transaction=False) as pipeline:
+            for command in commands:
+                pipeline.execute_command(*command)
+            answers = await pipeline.execute(raise_on_error=False)  # its own error would repeat the command
+        if failed := [answer for answer in answers if isinstance(answer, RedisError)]:
+            raise failed[0]
+        return answers
+
+    def _lost(self, why: str) -> None:
         if self.up:
             self._away.set()
             self._since = time.monotonic()
-            self._log.warning("state.away", state=str(self._address), cause=f"{type(error).__name__}: {error}")
+            self._log.warning("state.away", state=str(self._address), cause=why)
 
 
 async def _nothing(_: Call) -> None:

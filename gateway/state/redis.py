@@ -135,6 +135,8 @@ class RedisState:
                 async with self._link.redis.pubsub() as pubsub, aclosing(heard(pubsub, self._channel)) as each:
                     async for news in each:
                         yield news
+            with suppress(StateAway):  # where all of Redis is away, that is known now and not by the next beat
+                await self._ask(("PING",))
             await asyncio.sleep(LOOK_EVERY)
 
     def _key(self, kind: str, name: str) -> str:

@@ -22,9 +22,6 @@ HEADER_TIMEOUT = 5.0
 PAUSE = 1.0
 """Seconds until the next try where the process is out of files or memory, as asyncio does it."""
 
-BACKLOG = 1024
-"""Connections that the kernel keeps until they are accepted."""
-
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 _log = logging.getLogger(__name__)

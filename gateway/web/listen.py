@@ -1,8 +1,6 @@
 """Put an aiohttp application on an address: what every listener has in common."""
 
 import asyncio
-import errno
-import socket
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -10,10 +8,10 @@ from dataclasses import dataclass
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from gateway.errors import ListenFailed
 from gateway.relay.buffer import ReceiveBuffer
 from gateway.web import problems
-from gateway.web.accepting import BACKLOG, Accepting
+from gateway.web.accepting import Accepting
+from gateway.web.bound import BACKLOG, bound
 from gateway.web.certificates import Certificates
 from gateway.web.connection import Connection, told
 from gateway.web.door import Door
@@ -109,37 +107,6 @@ async def _open(entrance: Entrance, runner: web.AppRunner, stack: AsyncExitStack
             served = await asyncio.get_running_loop().create_server(serve, sock=one, backlog=BACKLOG)
             stack.callback(served.close)
     return int(sockets[0].getsockname()[1])
-
-
-async def bound(host: str, port: int, *, shares_port: bool = False) -> list[socket.socket]:
-    """Listening sockets on every address that `host` is, all on the same port. Raises ListenFailed.
-
-    `shares_port`: with other processes of this user that share it, too; the kernel spreads connections over them.
-    """
-    sockets: list[socket.socket] = []
-    failed: OSError | None = None
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except OSError as error:
-        raise ListenFailed(host, port, error) from error
-    for family, _, _, _, address in dict.fromkeys(found):
-        try:
-            one = socket.create_server((address[0], port), family=family, backlog=BACKLOG, reuse_port=shares_port)
-        except OSError as error:
-            failed = error
-            if error.errno not in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):  # localhost, where there is no IPv6
-                break
-            continue
-        one.settimeout(0)
-        port = one.getsockname()[1]
-        sockets.append(one)
-    else:
-        if sockets:
-            return sockets
-    for one in sockets:
-        one.close()
-    assert failed is not None, "a name has an address, or getaddrinfo fails"
-    raise ListenFailed(host, port, failed) from failed
 
 
 @web.middleware

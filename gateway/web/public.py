@@ -97,10 +97,7 @@ class PublicSite:
             request = as_asked(self._front, request)
         if not request.path.startswith("/grant/"):
             return await handler(request)
-        try:
-            response = await handler(request)
-        except Refused as refused:
-            response = problems.document(refused.refusal)
+        response = await problems.as_problems(request, handler)
         response.headers.update(self._cors(request))  # also a refusal is for the page to read
         return response
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from support.components import needs
 from support.inprocess import Site, ending, read, rfb_handshake, site
-from support.metrics_table import rows
+from support.metrics_table import Row, rows
 from support.programs import LOOPBACK, eventually
 from support.scripted_server import Connection, ScriptedServer
 from support.servers.redis import redis_server
@@ -37,6 +37,7 @@ class Moved:
     def __init__(self) -> None:
         self._first: dict[tuple[str, frozenset[tuple[str, str]]], float] = {}
         self.names: set[str] = set()
+        self.labelled: set[tuple[str, str, str]] = set()
 
     def look(self, site: Site) -> None:
         now = {
@@ -45,6 +46,7 @@ class Moved:
             for sample in family.samples
         }
         self._first = self._first or now
+        self.labelled |= {(name, *label) for name, labels in now for label in labels}
         self.names.update(name for name, labels in now if now[name, labels] != self._first.get((name, labels)))
 
     @contextlib.asynccontextmanager
@@ -183,6 +185,16 @@ async def test_every_metric_of_the_table_moves(
     await _the_state_goes(moved, artifacts, tmp_path)
     still = [row.name for row in rows() if not moved.names & set(row.samples)]
     assert set(still) == CONSTANT
+    _only_what_the_table_lists(moved)
+
+
+def _only_what_the_table_lists(moved: Moved) -> None:
+    table = rows()
+    for name, label, value in moved.labelled:
+        row = Row.of(name, table)
+        assert label in row.labels or label == "le"
+        assert not row.labels.get(label) or value in row.labels[label], (name, label, value)
+        assert value not in ("local", "vm", "lab/vm", "nobody", LOOPBACK), (name, label)
 
 
 async def _the_state_goes(moved: Moved, artifacts: Path, tmp_path: Path) -> None:

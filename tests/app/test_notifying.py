@@ -85,9 +85,13 @@ async def test_a_service_is_ready_once_it_listens_and_stopping_once_it_was_told(
             await eventually(lambda: heard.count("READY=1") == 1)
             await eventually(lambda: heard.count("WATCHDOG=1") > 1)
             assert "STATUS=ready, 0 sessions" in heard.lines()
+            running.process.signal(signal.SIGHUP)
+            await eventually(lambda: heard.count("READY=1") == 2)
+            assert heard.count("RELOADING=1") == 1
             assert "STOPPING=1" not in heard.lines()
             running.process.signal(signal.SIGTERM)
             await eventually(lambda: heard.count("STOPPING=1") == 1)
+            assert "STATUS=draining, 0 sessions" in heard.lines()
             beats = heard.count("WATCHDOG=1")
             await eventually(lambda: heard.count("WATCHDOG=1") > beats, what="it lives on while it drains")
             assert await running.process.wait_exit() == 0

@@ -4,13 +4,16 @@ import io
 import json
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import structlog
+from support.components import needs
 from support.inprocess import Site, read, rfb_handshake, site
 from support.programs import eventually
 from support.scripted_server import Connection, ScriptedServer
+from support.servers.redis import redis_server
 
 from gateway.providers.static import StaticProvider
 from gateway.providers.target import Target
@@ -87,3 +90,30 @@ async def test_one_id_follows_a_console_through_all_phases_and_returns(
         line["event"] for line in lines if line not in story and line["event"].startswith(("session", "asked"))
     ] == []
     assert {line["console"] for line in story} == {"lab/vm"}
+
+
+@needs("redis")
+async def test_the_id_stays_the_same_on_another_replica(log: io.StringIO, artifacts: Path, tmp_path: Path):
+    async def stays(connection: Connection) -> None:
+        await connection.handshake()
+        await connection.send(BELL)
+        while await connection.reader.read(65536):
+            pass
+
+    seal = tmp_path / "seal"
+    seal.write_text("1" * 64)
+    server = ScriptedServer(stays)
+    async with server.running(), redis_server(artifacts, "--maxmemory-policy", "noeviction") as redis:
+        shared: dict[str, Any] = {"state": {"url": redis.url}, "access": {"seal_keys_file": str(seal)}}
+        resume = None
+        for _ in range(2):
+            async with site({"vm": server.url}, **shared) as replica_:
+                grant = await _granted(replica_, resume)
+                resume = grant["resume"]
+                ws = await replica_.dial(f"lab/vm?ticket={grant['ticket']}")
+                await rfb_handshake(ws)
+                assert await read(ws, 1) == BELL
+                await ws.close()
+    lines = [json.loads(line) for line in log.getvalue().splitlines()]
+    for event in ("grant.opened", "session.started", "session.dialling", "session.open", "session.ended"):
+        assert [line["session"] for line in lines if line["event"] == event] == [grant["session"]] * 2

@@ -17,6 +17,8 @@ from gateway.errors import CloudRefused, ConfigurationError, ListenFailed
 def end(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     """Run `vnc-gateway serve` with a stand-in for what it starts; give exit code and stderr."""
 
+    hangup = signal.getsignal(signal.SIGHUP)
+
     def ended(serve) -> tuple[int, str]:
         monkeypatch.setattr("gateway.app.serving.serve", serve)
         monkeypatch.setattr("gateway.cli.commands.prepare", lambda log: None)
@@ -26,7 +28,8 @@ def end(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
             main()
         return caught.value.code or 0, capsys.readouterr().err
 
-    return ended
+    yield ended
+    signal.signal(signal.SIGHUP, hangup)
 
 
 def _raises(error: BaseException):
@@ -44,6 +47,13 @@ def test_done_is_0_on_uvloop(end):
 
     assert end(serve) == (0, "")
     assert isinstance(loops[0], uvloop.Loop)
+
+
+def test_a_reload_that_is_asked_for_too_early_ends_nothing(end):
+    async def serve(settings, source) -> None:
+        os.kill(os.getpid(), signal.SIGHUP)
+
+    assert end(serve) == (0, "")
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,13 @@ BLOCKS = ("listen", "admin", "state", "keepalive", "reconnect", "limits", "log")
 
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.toml")), ids=lambda path: path.name)
-def test_an_example_loads(path: Path):
-    assert load(path, {}).providers
+def test_an_example_loads(path: Path, tmp_path: Path):
+    text = path.read_text()
+    for name, content in {"secrets/seal": "5" * 64, "secrets/state": "redis://redis.internal:6379/0"}.items():
+        file = tmp_path / Path(name).name
+        file.write_text(content)
+        text = re.sub(f'^([a-z_]+ = )"{name}"', rf'\1"{file}"', text, flags=re.MULTILINE)
+    assert build(tomllib.loads(text), {}).providers
 
 
 def test_the_full_example_shows_the_defaults():

@@ -66,6 +66,21 @@ def test_a_file_that_goes_is_a_change_and_a_bad_one_is_told_once(files: tuple[Pa
     assert not source.changed
 
 
+def test_what_a_parents_variables_hide_is_told_all_the_same(files: tuple[Path, Path]):
+    config, own = files[0], "VNC_GATEWAY_LISTEN__PORT"
+    text = config.read_text()
+    source = Source(config, {own: "9001", "VNC_GATEWAY_ADMIN__PORT": "9091"}, {own})
+    assert source.read().listen.port == 9001
+    assert source.hidden == ()
+    for _ in range(2):
+        config.write_text('listen.port = 9002\nadmin.port = 9092\naudit.on_failure = "continue"' + text)
+        assert source.read().listen.port == 9001
+        assert source.hidden == ("listen.port", "audit.on_failure")
+    config.write_text(text)
+    source.read()
+    assert source.hidden == ()
+
+
 def test_a_source_of_variables_alone_never_changes():
     source = Source(None, {"VNC_GATEWAY_ACCESS__MODE": "open"})
     source.read()

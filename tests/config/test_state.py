@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.config.state import Address, address
 from gateway.errors import ConfigurationError
@@ -49,6 +51,19 @@ def test_another_url_is_a_fault_that_does_not_repeat_it(load_text, url: str):
     (line,) = str(failed.value).splitlines()
     assert line.startswith(("state.url: must ", "state.url: has a host"))
     assert "sesame" not in line
+
+
+@given(
+    st.sampled_from(["redis://", "rediss://", "redis+sentinel://", ""]),
+    st.text(st.sampled_from("ab1:@/,[]%?#.-_ é\x00")),
+)
+def test_whatever_the_url_it_is_an_address_or_a_fault(scheme: str, rest: str):
+    try:
+        parts = address(scheme + rest)
+    except ValueError:
+        return
+    assert all(host and 0 < port <= 65535 for host, port in parts.hosts)
+    assert parts.db >= 0
 
 
 def test_an_address_is_shown_without_its_password():

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from support.gateway import ROOT
 
+from gateway.config.block import Block, secret_fields
+from gateway.config.settings import Settings
 from gateway.endings import ENDINGS
 from gateway.web import problems
 from gateway.web.problems import Refusal
@@ -13,6 +15,17 @@ from gateway.web.problems import Refusal
 TROUBLE = (ROOT / "docs/troubleshooting.md").read_text()
 PAGES = sorted([ROOT / "README.md", ROOT / "SECURITY.md", ROOT / "deploy/README.md", *(ROOT / "docs").glob("*.md")])
 REFUSALS = [value for value in vars(problems).values() if isinstance(value, Refusal)]
+BLOCKS = {
+    name: field.annotation
+    for name, field in Settings.model_fields.items()
+    if isinstance(field.annotation, type) and issubclass(field.annotation, Block)
+}
+EVENTS = {
+    event
+    for file in (ROOT / "gateway").rglob("*.py")
+    for event in re.findall(r"\.(?:info|warning|error|exception)\(\s*\"(\w+\.\w+)\"", file.read_text())
+}
+"""What the log calls things, which may look like keys."""
 
 
 def explained(part: str) -> set[tuple[str, str]]:
@@ -34,6 +47,20 @@ def test_every_row_says_what_it_means():
     assert rows
     for _, name, meaning, *_ in rows:
         assert len(meaning.split()) > 2, name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_keys_events_and_metrics_exist(page: Path):
+    """What operators are told to set can be set, and what they are told to look for is there."""
+    text = page.read_text()
+    for table, key in re.findall(r"`(\w+)\.(\w+)(?:`| = )", text):
+        if block := BLOCKS.get(table):
+            secret = key.removesuffix("_file") in secret_fields(block)
+            event_or_file = f"{table}.{key}" in EVENTS or key == "jsonl"
+            assert key in block.model_fields or secret or event_or_file, f"{table}.{key}"
+    table = (ROOT / "docs/metrics.md").read_text()
+    for metric in re.findall(r"vnc_gateway_[a-z_]+", text):
+        assert f"`{metric}`" in table, metric
 
 
 def anchors(page: Path) -> set[str]:

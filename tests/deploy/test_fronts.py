@@ -42,8 +42,8 @@ FORGED = {
 }
 CONSOLES = ("one", "two", "three")
 SHORT = {
-    NGINX: {"proxy_read_timeout 30s": "proxy_read_timeout 2s"},
-    HAPROXY: {"timeout client 30s": "timeout client 2s", "timeout server 30s": "timeout server 2s"},
+    NGINX: {"proxy_read_timeout 30s": "proxy_read_timeout 3s"},
+    HAPROXY: {"timeout client 30s": "timeout client 3s", "timeout server 30s": "timeout server 3s"},
 }
 """All that is not about consoles, made so short that a test can wait for it."""
 
@@ -135,7 +135,7 @@ async def test_who_comes_without_tls_is_sent_to_it(site: Site):
 async def test_a_silent_console_is_held_longer_than_a_request(site: Site):
     async with site.browser() as http:
         ws = await site.open(http, "one")
-        await asyncio.sleep(3)  # that nothing happens is what is looked at
+        await asyncio.sleep(4)  # that nothing happens is what is looked at
         await shows(ws)
 
 

@@ -1,7 +1,6 @@
 """Dashboard and alerts ask for metrics, labels and values that exist; Prometheus' own tool agrees, where it is."""
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 from prometheus_client import CollectorRegistry
+from support.components import needs, program
 from support.metrics_table import rows
 from support.promql import faults
 
@@ -24,8 +24,6 @@ ALERTS: list[dict[str, Any]] = [
 PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
 QUERIES = [target["expr"] for panel in PANELS for target in panel["targets"]]
 ROWS = rows()
-
-promtool = pytest.mark.skipif(not shutil.which("promtool"), reason="promtool, of Debian's prometheus, is not here")
 
 
 @pytest.mark.parametrize("rule", ALERTS, ids=lambda rule: rule["alert"])
@@ -73,17 +71,17 @@ def test_what_does_not_exist_is_found(query: str, fault: str):
 
 
 def _promtool(*args: str | Path, stdin: bytes = b"") -> None:
-    ran = subprocess.run(["promtool", *args], input=stdin, capture_output=True, check=False)
+    ran = subprocess.run([program("promtool"), *args], input=stdin, capture_output=True, check=False)
     assert ran.returncode == 0, (ran.stdout + ran.stderr).decode()
 
 
-@promtool
+@needs("promtool")
 def test_prometheus_takes_the_rules_and_they_fire_when_they_should():
     _promtool("check", "rules", DEPLOY / "prometheus" / "alerts.yaml")
     _promtool("test", "rules", Path(__file__).with_name("alerts_test.yaml"))
 
 
-@promtool
+@needs("promtool")
 def test_prometheus_takes_the_dashboards_queries(tmp_path: Path):
     queries = [query.replace("$__rate_interval", "5m").replace("$instance", ".*") for query in QUERIES]
     rules = [{"record": f"panel:{number}", "expr": query} for number, query in enumerate(queries)]
@@ -92,6 +90,6 @@ def test_prometheus_takes_the_dashboards_queries(tmp_path: Path):
     _promtool("check", "rules", file)
 
 
-@promtool
+@needs("promtool")
 def test_prometheus_finds_nothing_to_say_about_the_metrics_themselves():
     _promtool("check", "metrics", stdin=Metrics(CollectorRegistry()).render()[0])

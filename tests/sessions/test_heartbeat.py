@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -26,13 +26,14 @@ class Open:
 
     def __init__(self, grant: Grant) -> None:
         self.grant = grant
+        self.state = "open"
         self.ended: GatewayError | None = None
 
     def end(self, error: GatewayError) -> None:
         self.ended = self.ended or error
 
     def record(self, replica: str) -> SessionRecord:
-        return SessionRecord(self.grant, "192.0.2.7", replica, "open", 1.0)
+        return SessionRecord(self.grant, "192.0.2.7", replica, self.state, 1.0)
 
 
 class Sessions(Registry):
@@ -78,7 +79,7 @@ class Shared(MemoryState):
             raise StateAway
         await super().forget(id_)
 
-    async def news(self) -> AsyncIterator[News]:
+    async def news(self) -> AsyncGenerator[News, None]:
         yield Gap()
         async for news in super().news():
             if not self.deaf:
@@ -155,6 +156,18 @@ async def test_sessions_are_told_of_when_they_begin_and_forgotten_when_they_are_
             assert record is not None
             assert (record.grant, record.replica, record.state) == (ANA, "here", "open")
         await eventually(lambda: not state._sessions)
+
+
+async def test_another_state_is_told_before_the_next_beat(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(heartbeat, "LOOK", 0.02)
+    state = Shared()
+    async with replicas(state) as (one, _), one.holding(ANA) as (session, _):
+        await eventually(lambda: "s-ana" in state._sessions)
+        beats = len(state.beats)
+        await asyncio.sleep(0.1)
+        assert len(state.beats) == beats, "nothing is told where nothing is new"
+        session.state = "reconnecting"
+        await eventually(lambda: '"reconnecting"' in state._sessions["s-ana"])
 
 
 async def test_what_is_over_at_the_end_of_the_process_is_forgotten():

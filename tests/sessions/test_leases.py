@@ -12,6 +12,8 @@ from support.inprocess import Site, rfb_handshake, site
 from support.scripted_server import ScriptedServer, idle
 
 from gateway.errors import GoingAway
+from gateway.state.memory import MemoryState
+from gateway.state.state import StateAway
 
 
 @contextlib.asynccontextmanager
@@ -136,6 +138,16 @@ async def test_a_console_is_free_again_however_its_session_ended():
             async with asyncio.timeout(10):
                 while await at.metric("vnc_gateway_sessions"):
                     await asyncio.sleep(0.02)
+
+
+async def test_where_the_state_goes_away_at_the_upgrade_the_browser_is_to_come_again(monkeypatch: pytest.MonkeyPatch):
+    async def away(*_: object, **__: object) -> None:
+        raise StateAway("gone")
+
+    async with house() as at:
+        monkeypatch.setattr(MemoryState, "lease", away)
+        assert await ending(await opened(at, "ana")) == (1001, "going_away")
+        assert await at.metric("vnc_gateway_sessions") == 0
 
 
 async def test_of_fifty_that_want_one_console_one_has_it():

@@ -12,6 +12,7 @@ from support.pair import house, open_console, press, sessions
 from support.programs import eventually
 from support.servers.redis import RedisServer
 
+from gateway.errors import GoingAway
 from gateway.sessions import heartbeat
 
 pytestmark = [needs("redis"), pytest.mark.asyncio(loop_scope="module")]
@@ -74,6 +75,19 @@ async def test_without_the_right_to_take_over_the_console_is_in_use_on_both(shar
         await eventually(lambda: not len(at.one.gateway.registry))
         second = await open_console(at.two, "ben", takeover=False)
         await second.close()
+
+
+async def test_of_many_that_want_one_console_on_both_replicas_one_has_it(shared: RedisServer):
+    async with house(shared) as at:
+        wanting = [(each, f"user{number}") for number in range(15) for each in (at.one, at.two)]
+        sockets = await asyncio.gather(*(opened(each, user) for each, user in wanting))
+        ends = [asyncio.create_task(told(ws)) for ws in sockets]
+        await eventually(lambda: sum(end.done() for end in ends) == len(ends) - 1, within=30)
+        assert {end.result()[1] for end in ends if end.done()} == {(4409, "taken_over")}
+        await eventually(lambda: len(at.one.gateway.registry) + len(at.two.gateway.registry) == 1)
+        for each in (at.one, at.two):
+            await each.gateway.registry.end_all(GoingAway("the test is over"), timeout=5)
+        await asyncio.gather(*ends)
 
 
 async def test_who_returns_on_another_replica_has_its_own_and_nobody_is_told(shared: RedisServer):

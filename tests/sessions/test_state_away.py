@@ -2,17 +2,23 @@
 
 import asyncio
 import contextlib
+import time
+from statistics import median
 
 import aiohttp
 import pytest
 from support.components import needs
-from support.consoles import asked, ending, granted, opened, ticket
+from support.consoles import asked, ending, granted, opened, ticket, told
 from support.inprocess import Site, read, rfb_handshake
-from support.pair import BELL, KEY_A, house, open_console, press, ready
+from support.line import Line, line
+from support.pair import BELL, KEY_A, House, house, open_console, press, ready, sessions
 from support.programs import eventually
 from support.servers.redis import RedisServer
 
+from gateway.errors import GoingAway
 from gateway.sessions import heartbeat
+from gateway.simulator.clouds import alibaba
+from gateway.simulator.simulator import Simulator
 
 pytestmark = [needs("redis"), pytest.mark.asyncio(loop_scope="module")]
 
@@ -86,3 +92,117 @@ async def test_a_flush_is_made_good_by_the_next_beat(shared: RedisServer, monkey
         assert await ending(await opened(at.two, "ben", takeover=False)) == (4419, "in_use")
         await press(ws)
         await ws.close()
+
+
+async def test_a_slow_redis_slows_openings_and_takeovers_but_nobody_at_work(shared: RedisServer):
+    async with line(shared.port, delay=0.05) as way, house(shared, way=way.port) as at:
+        first = await open_console(at.one, "ana")
+        assert median([await press(first) for _ in range(20)]) < 0.05
+        second = await open_console(at.two, "ben")
+        assert await ending(first) == (4409, "taken_over")
+        back = await open_console(at.one, "ana")
+        assert await ending(second) == (4409, "taken_over")
+        await press(back)
+        await back.close()
+
+
+async def test_a_redis_that_says_nothing_is_away_and_nobody_waits_for_it(shared: RedisServer):
+    async with line(shared.port) as way, house(shared, way=way.port) as at:
+        given = await granted(at.one, await ticket(at.one, "ana"))
+        ws = await at.one.dial(f"lab/vm?ticket={given['ticket']}")
+        await rfb_handshake(ws)
+        way.delay = None
+        began = time.monotonic()
+        answer = await asked(at.one, given["resume"])
+        assert answer.status == 503
+        assert time.monotonic() - began < 3
+        assert await ready(at.one) == (200, "away")
+        assert await ready(at.two) == (200, "up")
+        began = time.monotonic()
+        assert (await asked(at.one, given["resume"])).status == 503
+        assert time.monotonic() - began < 0.5, "asked of nobody"
+        await press(ws)
+        await ws.close()
+        way.delay = 0.0
+
+        async def up() -> bool:
+            return (await asked(at.one, given["resume"])).status == 200
+
+        await eventually(up)
+
+
+async def out_of_reach(at: House, way: Line) -> None:
+    """Let the first replica know nothing of Redis any more."""
+    way.delay = None
+    way.cut()
+
+    async def away() -> bool:
+        return await ready(at.one) == (200, "away")
+
+    await eventually(away)
+
+
+async def test_who_lost_a_console_while_out_of_reach_learns_it_when_redis_is_back(shared: RedisServer):
+    async with line(shared.port) as way, house(shared, way=way.port) as at:
+        first = await open_console(at.one, "ana", "&notices=1")
+        kept = await open_console(at.one, "eve", console="lab/other")
+        await out_of_reach(at, way)
+        second = await open_console(at.two, "ben")
+        await press(first)  # nobody can know
+        way.delay = 0.0
+        notices, end = await told(first)
+        assert end == (4409, "taken_over")
+        assert notices[-1]["user"] == "ben"
+        for ws in (second, kept):
+            await press(ws)
+            await ws.close()
+
+
+async def test_where_an_instance_has_one_session_the_replica_out_of_reach_gives_way(shared: RedisServer):
+    """Whoever dials throws the other out: five times in a row, and it is somebody of another replica (state.md)."""
+    async with Simulator() as clouds, line(shared.port) as way:
+        key = clouds.alibaba.keyring.main
+        tables = {
+            "credentials": {"ali": {"source": "static", "access_key": key.access, "secret_key": key.secret}},
+            "providers": {
+                "ali": {
+                    "type": "alibaba",
+                    "region": alibaba.REGION,
+                    "credentials": "ali",
+                    "endpoint": clouds.endpoint,
+                    "allowed_hosts": ["127.0.0.1"],
+                }
+            },
+        }
+        async with house(shared, way=way.port, **tables) as at:
+            console = f"ali/{alibaba.RUNNING}"
+            first = await open_console(at.one, "ana", "&notices=1", console=console)
+            await out_of_reach(at, way)
+            second = await open_console(at.two, "ben", console=console)
+            reading = asyncio.create_task(told(second))  # who reads nothing would not notice a loss
+            notices, end = await told(first)
+            assert end == (4409, "taken_over")
+            assert notices[-1].get("user") is None, "nobody can be asked who has it"
+
+            async def at_rest() -> bool:
+                (ben,) = [each for each in await sessions(at.two) if each["user"] == "ben"]
+                return ben["state"] == "open" and clouds.alibaba.proxy.counts.live == 1
+
+            await eventually(at_rest)
+            assert not reading.done()
+            await at.two.gateway.registry.end_all(GoingAway("the test is over"), timeout=5)
+            assert await reading == ([], (1001, "going_away"))
+
+
+async def test_a_dial_is_not_made_for_a_console_that_is_another_replica_s_by_now(
+    shared: RedisServer, monkeypatch: pytest.MonkeyPatch
+):
+    """Its news were lost, and no beat was due: the dial would throw the new owner out."""
+    monkeypatch.setattr(heartbeat, "BEAT", 60)
+    async with house(shared) as at:
+        ws = await open_console(at.one, "ana")
+        lease = {"session": "s-ben", "user": "ben", "since": 5.0, "epoch": 9 * 10**15, "replica": "gone"}
+        await at.redis.hset(f"{at.prefix}lease:lab/vm", mapping=lease)
+        at.server.drop_all()
+        assert await ending(ws) == (4409, "taken_over")
+        assert at.server.connections == 1

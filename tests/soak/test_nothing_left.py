@@ -1,58 +1,18 @@
 """What a session is made of is gone after it: counted object by object, with the gateway in this process."""
 
 import asyncio
-import gc
-from collections import Counter
 from collections.abc import Awaitable, Callable
 
 import aiohttp
 import pytest
+from support.alive import alive, running
 from support.copies import Copies
 from support.inprocess import ending, read, rfb_handshake, site
 from support.programs import eventually, free_port
 from support.scripted_server import ScriptedServer
 from support.soak import shows_and_babbles, shows_and_leaves, shows_one_picture
 
-from gateway.relay.browser_leg import BrowserLeg
-from gateway.relay.opening import BrowserOpening, UpstreamOpening
-from gateway.relay.relay import Relay
-from gateway.relay.upstream_leg import UpstreamLeg
-from gateway.rfb.client_stream import ClientStream
-from gateway.rfb.memory import Memory
-from gateway.rfb.server_stream import ServerStream
-from gateway.sessions.connect import Connector
 from gateway.sessions.registry import Registry
-from gateway.sessions.session import Session
-from gateway.sessions.watch import Watch
-from gateway.web.takeover import Takeover
-
-PARTS = (
-    BrowserLeg,
-    BrowserOpening,
-    ClientStream,
-    Connector,
-    Memory,
-    Relay,
-    ServerStream,
-    Session,
-    Takeover,
-    UpstreamLeg,
-    UpstreamOpening,
-    Watch,
-)
-
-
-def alive() -> Counter[str]:
-    """How many of a session's parts there are."""
-    gc.collect()
-    return Counter(type(each).__name__ for each in gc.get_objects() if isinstance(each, PARTS))
-
-
-def running() -> Counter[str]:
-    """How many tasks of each kind there are, without those that wait for an HTTP client's next request."""
-    names = (getattr(task.get_coro(), "__qualname__", "") for task in asyncio.all_tasks())
-    return Counter(name for name in names if name != "RequestHandler.start")
-
 
 Dial = Callable[[str], Awaitable[aiohttp.ClientWebSocketResponse]]
 Way = Callable[[Dial], Awaitable[None]]

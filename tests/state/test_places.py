@@ -1,8 +1,7 @@
-"""Where the state may be: behind TLS, behind sentinels, in this process; and a process whose state is of no use."""
+"""Where the state may be: behind TLS, behind sentinels, in this process."""
 
 import asyncio
 import signal
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,8 +14,11 @@ from support.components import needs, program
 from support.programs import LOOPBACK, accepts, eventually, free_port, running
 from support.servers.redis import RedisServer, redis_server
 
+from gateway.app import wiring
 from gateway.app.sharing import sharing
+from gateway.config.load import build
 from gateway.config.state import State, address
+from gateway.errors import ConfigurationError
 from gateway.state.redis import RedisState, connected
 from gateway.state.state import Holder, Lease, StateAway
 
@@ -131,15 +133,19 @@ async def test_the_configuration_says_where_the_state_is(tmp_path: Path):
 
 
 @needs("redis")
-async def test_a_gateway_with_a_redis_of_no_use_ends_with_one_line(tmp_path: Path, artifacts: Path):
+async def test_a_gateway_does_not_start_with_a_redis_of_no_use(tmp_path: Path):
     async with redis_server(tmp_path, "--maxmemory-policy", "allkeys-lfu") as server:
-        config = tmp_path / "c.toml"
-        config.write_text(
-            f'access = {{ mode = "open", seal_keys = "{"k" * 32}" }}\nlisten.port = 0\nadmin.port = 0\n'
-            f'state.url = "{server.url}"\n'
+        settings = build(
+            {
+                "access": {"mode": "open", "seal_keys": "k" * 32},
+                "listen": {"port": 0},
+                "admin": {"port": 0},
+                "state": {"url": server.url},
+            },
+            environ={},
         )
-        argv = [sys.executable, "-m", "gateway", "serve", "--config", config]
-        async with running("serve", argv, logs=artifacts) as gateway:
-            assert await gateway.wait_exit(60) == 2
-        (said,) = [line for line in gateway.output().splitlines() if not line.startswith("{")]  # audit and log
-        assert said.startswith(f"state.url: {LOOPBACK}:{server.port} has maxmemory-policy allkeys-lfu, by which it ")
+        with pytest.raises(
+            ConfigurationError, match=r"^state.url: \S+ has maxmemory-policy allkeys-lfu, by which it [^\n]+$"
+        ):
+            async with wiring.running(settings):
+                raise AssertionError("it runs")

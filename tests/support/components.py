@@ -57,6 +57,7 @@ _ALL = (
     Component("nginx", "nginx-light", programs=("nginx",)),
     Component("haproxy", "haproxy", programs=("haproxy",)),
     Component("redis", "redis-server", programs=("redis-server", "valkey-server")),
+    Component("promtool", "prometheus", programs=("promtool",)),
     Component("kubectl", "kubernetes-client", programs=("kubectl",)),
     Component("systemd-analyze", "systemd", programs=("systemd-analyze",)),
     Component("cc", "gcc", programs=("cc", "gcc")),

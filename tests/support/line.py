@@ -57,7 +57,7 @@ class Line:
                 sent, piece = await pieces.get()
                 while self.delay is None or loop.time() < sent + self.delay:
                     await asyncio.sleep(0.005 if self.delay is None else sent + self.delay - loop.time())
-                if not piece:
+                if not piece or writer.is_closing():
                     raise ConnectionResetError
                 writer.write(piece)
                 await writer.drain()

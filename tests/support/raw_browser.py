@@ -36,6 +36,12 @@ class RawBrowser:
         self.payload = bytearray()
         self._end: Closed | None = None
 
+    @property
+    def how(self) -> Closed:
+        """How it was ended, once it was."""
+        assert self._end is not None
+        return self._end
+
     async def upgrade(self, port: int, target: str) -> None:
         key = base64.b64encode(os.urandom(16)).decode()
         lines = [f"GET {target} HTTP/1.1", f"Host: {LOOPBACK}:{port}", "Upgrade: websocket", "Connection: Upgrade"]
@@ -79,8 +85,7 @@ class RawBrowser:
                 await self.handshake()
                 while True:
                     await self._data()
-        assert self._end is not None
-        return self._end
+        return self.how
 
     async def closed(self, within: float = 10.0) -> Closed:
         """Read until the other side ends it; how it ended."""
@@ -88,8 +93,7 @@ class RawBrowser:
             async with asyncio.timeout(within):
                 while True:
                     await self._data()
-        assert self._end is not None
-        return self._end
+        return self.how
 
     async def _data(self) -> bytes:
         """The payload of the next data frame; pings are answered, and an end is an EndedError."""
@@ -128,14 +132,16 @@ def header(opcode: int, length: int, *, masked: bool, final: bool = True, reserv
 
 
 @contextlib.asynccontextmanager
-async def raw_browser(port: int, target: str, *, receive_buffer: int = 0) -> AsyncIterator[RawBrowser]:
+async def raw_browser(
+    port: int, target: str, *, host: str = LOOPBACK, receive_buffer: int = 0
+) -> AsyncIterator[RawBrowser]:
     """Connect and ask for an upgrade. A small `receive_buffer` makes a reader that soon holds the other side up."""
     connection = socket.socket()
     connection.setblocking(False)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as browsers do
     if receive_buffer:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-    await asyncio.get_running_loop().sock_connect(connection, (LOOPBACK, port))
+    await asyncio.get_running_loop().sock_connect(connection, (host, port))
     reader, writer = await asyncio.open_connection(sock=connection, limit=65536)
     try:
         browser = RawBrowser(reader, writer)

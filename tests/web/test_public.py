@@ -8,6 +8,10 @@ import pytest
 from support.inprocess import API_KEY, Site, ending, rfb_handshake, site
 from support.scripted_server import SERVER_INIT, ScriptedServer, idle
 
+from gateway.errors import AuditUnwritable
+from gateway.state.memory import MemoryState
+from gateway.state.state import StateAway
+
 NOWHERE = {"vm": "tcp://127.0.0.1:9"}
 
 
@@ -155,6 +159,49 @@ async def test_own_and_configured_origins_are_welcome():
             assert answer.headers["Access-Control-Allow-Origin"] == "https://portal.example.com"
         async with running.http.post(running.url + "/grant/lab/vm", headers={"Origin": running.url}) as answer:
             assert "Access-Control-Allow-Origin" not in answer.headers
+
+
+@pytest.mark.parametrize(("error", "name"), [(StateAway, "state_away"), (AuditUnwritable, "audit_away")])
+async def test_another_origin_learns_why_it_is_to_come_again(
+    monkeypatch: pytest.MonkeyPatch, error: type[Exception], name: str
+):
+    async def fail(*_: object) -> bool:
+        raise error
+
+    monkeypatch.setattr(MemoryState, "put_ticket", fail)
+    async with site(NOWHERE, listen={"allowed_origins": ["https://portal.example.com"]}) as running:
+        headers = {"Origin": "https://portal.example.com"}
+        async with running.http.post(running.url + "/grant/lab/vm", headers=headers) as answer:
+            assert (answer.status, (await answer.json(content_type=None))["name"]) == (503, name)
+            assert answer.headers["Access-Control-Allow-Origin"] == "https://portal.example.com"
+            assert answer.headers["Retry-After"] == "5"
+
+
+async def test_nothing_new_is_opened_while_the_state_is_away_and_balancers_are_told_to_stay(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """Also where opening asks the state for nothing (mode open)."""
+    async with ScriptedServer(idle).running() as server, site({"vm": server.url}) as running:
+        ws = await running.dial()
+        await rfb_handshake(ws)
+        monkeypatch.setattr(MemoryState, "up", False)
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            await running.dial()
+        assert refused.value.status == 503
+        async with running.http.post(running.url + "/grant/lab/vm") as answer:
+            assert (answer.status, await problem(answer)) == (503, "state_away")
+            assert "Retry-After" in answer.headers
+        for address in (running.url, running.admin):
+            async with running.http.get(address + "/readyz") as answer:
+                assert (answer.status, await answer.json()) == (200, {"status": "ready", "state": "away"})
+        assert await running.metric("vnc_gateway_state_up") == 0
+        assert await running.metric("vnc_gateway_sessions") == 1
+        monkeypatch.setattr(MemoryState, "up", True)
+        again = await running.dial()
+        await rfb_handshake(again)
+        assert await running.metric("vnc_gateway_state_up") == 1
+        await again.close()
+        await ws.close()
 
 
 async def test_sessions_are_bounded():

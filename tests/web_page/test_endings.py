@@ -128,7 +128,7 @@ async def test_a_wrong_host_is_told(stub, page):
 
 
 @pytest.mark.parametrize(
-    "refusal", [Refuse(503, "full"), Refuse(503, "draining"), Refuse(503, "state_away"), Refuse(502)]
+    "refusal", [Refuse(503, "full"), Refuse(503, "draining"), Refuse(503, "state_away"), Refuse(502), Refuse(408)]
 )
 async def test_a_gateway_that_is_away_for_a_moment_is_asked_again(stub, timed, refusal):
     stub.grants.append(refusal)

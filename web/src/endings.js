@@ -77,6 +77,7 @@ const BY_STATUS = new Map([
   [401, "unauthenticated"],
   [403, "forbidden"],
   [404, "not_found"],
+  [408, "unavailable"], // a proxy that has waited for a slow line
   [421, "wrong_host"],
   [426, "malformed"],
   [429, "too_many"],

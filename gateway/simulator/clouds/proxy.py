@@ -109,7 +109,7 @@ class Connection:
         if how is Cut.CLOSE:
             self._farewell = asyncio.create_task(self._close())
         elif self._transport is not None:
-            if how is Cut.RESET:
+            if how is Cut.RESET and not self._transport.is_closing():
                 self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RST)
             self._transport.abort()
 
@@ -148,7 +148,10 @@ class Proxy:
         ws = web.WebSocketResponse(
             protocols=(SUBPROTOCOL,), autoping=False, compress=False, max_msg_size=LARGEST, timeout=2
         )
-        await ws.prepare(request)
+        try:
+            await ws.prepare(request)
+        except ConnectionError:
+            return self._refuse("gone", web.Response())
         instance = self._admitted(request, token)
         if isinstance(instance, str) or fault is DialFault.DROPPED:
             _drop(request)

@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from gateway.simulator.simulator import Simulator
 from support.chaos.clouds import configuration
 
 PER_MINUTE = Reconnect().per_minute
+SCREEN = (400, 300)  # a hundred of them have to be drawn by one process
 WINDOW = 59.0
 """Seconds of a minute: the gateway counts when it is about to ask, the cloud when it is asked."""
 
@@ -27,14 +29,22 @@ class Tally(Budget):
     def __init__(self) -> None:
         super().__init__(1_000_000, WINDOW)
         self.peak = 0
-        self.total = 0
+        self._totals: Counter[str] = Counter()
 
     def spend(self, instance: str, now: float) -> float:
         """Count one more."""
         super().spend(instance, now)
-        self.total += 1
+        self._totals[instance] += 1
         self.peak = max(self.peak, len(self._spent[instance]))
         return 0
+
+    def of(self, instance: str) -> int:
+        """All of one machine."""
+        return self._totals[instance]
+
+    @property
+    def total(self) -> int:
+        return self._totals.total()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +100,7 @@ async def machines(count: int) -> AsyncIterator[Machines]:
         each = []
         for number, (provider, cloud, place, name) in zip(range(count), itertools.cycle(clouds), strict=False):
             instance = cloud.add(name.format(number), place)
+            instance.desktop.resize(*SCREEN)
             instance.desktop.animated = False
             each.append(Machine(f"{provider}/{instance.id}", cloud, instance))
         yield Machines(each, configuration(simulator), calls, dials)

@@ -6,7 +6,8 @@ import json
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,27 +15,25 @@ from support.deployed import SECOND
 from support.gateway import ROOT, Gateway
 from support.inprocess import API_KEY_HASH
 from support.programs import LOOPBACK, Program, accepts, free_port, running
+from support.replicas.counted import FILE, alive_in
 from support.tickets import Bastion
 
 HOSTS = (LOOPBACK, SECOND)
 SEAL = "5e" * 32
 
-GATEWAY = ("-m", "gateway")
-COUNTED = ("-m", "support.replicas.counted")
-"""The same gateway, which tells on SIGUSR1 what is alive in it."""
-
 
 @dataclass(slots=True)
 class Replica:
-    """One of them. `code`: how Python is told to run it. Each of its lives has a log of its own, all have one audit."""
+    """One of them. Each of its lives has a log of its own, all have one audit. `counted`: it can be asked what is alive
+    in it.
+    """
 
     name: str
     host: str
     port: int
     admin_port: int
     directory: Path
-    code: Sequence[str] = GATEWAY
-    env: Mapping[str, str] = field(default_factory=dict)
+    counted: bool = False
     lives: int = 0
     _program: Program | None = None
     _life: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
@@ -58,17 +57,22 @@ class Replica:
     def audit(self) -> Path:
         return self.directory / f"{self.name}.audit"
 
+    @property
+    def _count(self) -> Path:
+        return self.directory / f"{self.name}.count"
+
     async def start(self) -> None:
         """Start it, or again; it is ready then."""
         self.lives += 1
-        argv: list[str | Path] = [sys.executable, *self.code, "serve", "--config", self.file]
+        module = "support.replicas.counted" if self.counted else "gateway"
+        argv: list[str | Path] = [sys.executable, "-m", module, "serve", "--config", self.file]
         life = running(
             f"{self.name}-{self.lives}",
             argv,
             logs=self.directory,
             ready=lambda: accepts(self.port, self.host),
             within=60,
-            env=self.env,
+            env={FILE: str(self._count), "PYTHONPATH": str(ROOT / "tests")} if self.counted else {},
             cwd=ROOT,
         )
         self._program = await self._life.enter_async_context(life)
@@ -81,6 +85,10 @@ class Replica:
         took = time.monotonic() - asked
         await self.stop()
         return took
+
+    async def alive(self) -> Counter[str]:
+        """How many tasks and parts of sessions it has, by name."""
+        return await alive_in(self.process, self._count)
 
     async def stop(self) -> None:
         """End it, whatever becomes of its sessions."""
@@ -96,17 +104,16 @@ async def replicas(
     public_url: str = "",
     drain_delay: float = 0,
     drain: float = 0,
-    code: Sequence[str] = GATEWAY,
-    env: Mapping[str, str] | None = None,
+    counted: bool = False,
 ) -> AsyncIterator[list[Replica]]:
     """Two of them on one port, each on an address of its own. `tables`: providers and whatever else they need."""
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "seal").write_text(SEAL)
     port, pair = free_port(), []
     for number, host in enumerate(HOSTS, 1):
-        replica = Replica(f"replica-{number}", host, port, free_port(), directory, code, env or {})
+        replica = Replica(f"replica-{number}", host, port, free_port(), directory, counted)
         listen = {"host": host, "port": port, "trusted_proxies": [LOOPBACK]}
-        listen["public_url"] = public_url or f"http://{host}:{port}"
+        listen["public_url"] = public_url or f"http://{LOOPBACK}:{port}"
         limits = {"drain_delay": drain_delay, "drain": drain}
         each = {
             "listen": listen,

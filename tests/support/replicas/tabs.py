@@ -21,7 +21,7 @@ T = TypeVar("T")
 AT_ONCE = 4  # tabs that are opened or looked at at the same time
 IN_A_PROFILE = 25  # Chromium lets a profile have 255 WebSockets, and six other connections to one host
 
-VIEWPORT = {"width": 480, "height": 360}  # what is not seen by anybody need not be scaled up
+VIEWPORT = {"width": 400, "height": 340}  # what is not seen by anybody need not be scaled up
 
 # Also the first one, and the time of each in ms.
 _WATCH = """() => {
@@ -101,7 +101,7 @@ async def tabs(
 
         async def open_tab(context: BrowserContext, machine: Machine) -> None:
             page = await stack.enter_async_context(tab(context))
-            await page.goto(await link(machine), wait_until="commit")
+            await page.goto(await link(machine), wait_until="domcontentloaded")
             await state(page, "connected")
             await page.evaluate(_WATCH)
             opened.append(Tab(machine, page))
