@@ -13,6 +13,7 @@ from gateway.errors import UpstreamUnreachable
 from gateway.providers.target import Target
 from gateway.relay.buffer import ReceiveBuffer
 from gateway.relay.opening import UpstreamOpening
+from gateway.relay.tickets import Tickets
 from gateway.relay.tls import Tls
 from gateway.relay.tunnel import open_tunnel
 from gateway.relay.upstream_leg import UpstreamLeg
@@ -28,7 +29,7 @@ HANDSHAKE_READ = 16 * 1024
 """Bytes of one read in TLS's handshake: a server's whole flight, certificates included."""
 
 
-async def dial(target: Target, buffer: ReceiveBuffer) -> UpstreamOpening:
+async def dial(target: Target, buffer: ReceiveBuffer, tickets: Tickets) -> UpstreamOpening:
     """Connect to `target` and wait until it greets with RFB's version.
 
     Raises UpstreamUnreachable or another UpstreamError; the connection is closed then.
@@ -36,9 +37,11 @@ async def dial(target: Target, buffer: ReceiveBuffer) -> UpstreamOpening:
     opening: UpstreamOpening | None = None
     try:
         async with asyncio.timeout(DIAL_TIMEOUT):
-            opening = await _connect(target, buffer)
+            opening, tls = await _connect(target, buffer, tickets)
             opening.leg.start()
             await opening.greeted()
+            if tls is not None:
+                tickets.keep(tls.connection, target.host, target.port)
             return opening
     except TimeoutError as error:
         _abort(opening)
@@ -62,7 +65,7 @@ def _cause(error: Exception) -> str:
     return (error.strerror if isinstance(error, OSError) else None) or type(error).__name__
 
 
-async def _connect(target: Target, buffer: ReceiveBuffer) -> UpstreamOpening:
+async def _connect(target: Target, buffer: ReceiveBuffer, tickets: Tickets) -> tuple[UpstreamOpening, Tls | None]:
     loop = asyncio.get_running_loop()
     url = target.url
     handshake = None
@@ -76,7 +79,7 @@ async def _connect(target: Target, buffer: ReceiveBuffer) -> UpstreamOpening:
         )
     sock = await _socket(target)
     try:
-        tls = await _secured(sock, target.tls, target.host, buffer) if target.tls else None
+        tls = await _secured(sock, target.tls, target, buffer, tickets) if target.tls else None
         leg = UpstreamLeg(buffer, handshake, tls)
         opening = UpstreamOpening(leg)
         await loop.create_connection(lambda: leg, sock=sock)  # type: ignore[type-var]  # uvloop asks for no base
@@ -84,13 +87,16 @@ async def _connect(target: Target, buffer: ReceiveBuffer) -> UpstreamOpening:
         sock.close()
         raise
     leg.watch_loss()
-    return opening
+    return opening, tls
 
 
-async def _secured(sock: socket.socket, context: ssl.SSLContext, host: str, buffer: ReceiveBuffer) -> Tls:
+async def _secured(
+    sock: socket.socket, context: ssl.SSLContext, target: Target, buffer: ReceiveBuffer, tickets: Tickets
+) -> Tls:
     """TLS on a connected socket, its handshake done. Raises ssl.SSLError, OSError."""
     loop = asyncio.get_running_loop()
-    tls = Tls(context, buffer, host=host)
+    host = target.host
+    tls = Tls(context, buffer, host=host, session=tickets.of(context, host, target.port))
     data = b""
     while not tls.secured:
         early = tls.receive(data, buffer.view)
