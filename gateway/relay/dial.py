@@ -13,7 +13,6 @@ from gateway.errors import UpstreamUnreachable
 from gateway.providers.target import Target
 from gateway.relay.buffer import ReceiveBuffer
 from gateway.relay.opening import UpstreamOpening
-from gateway.relay.tickets import Tickets
 from gateway.relay.tls import Tls
 from gateway.relay.tunnel import open_tunnel
 from gateway.relay.upstream_leg import UpstreamLeg
@@ -29,7 +28,7 @@ HANDSHAKE_READ = 16 * 1024
 """Bytes of one read in TLS's handshake: a server's whole flight, certificates included."""
 
 
-async def dial(target: Target, buffer: ReceiveBuffer, tickets: Tickets) -> UpstreamOpening:
+async def dial(target: Target, buffer: ReceiveBuffer) -> UpstreamOpening:
     """Connect to `target` and wait until it greets with RFB's version.
 
     Raises UpstreamUnreachable or another UpstreamError; the connection is closed then.
@@ -37,11 +36,9 @@ async def dial(target: Target, buffer: ReceiveBuffer, tickets: Tickets) -> Upstr
     opening: UpstreamOpening | None = None
     try:
         async with asyncio.timeout(DIAL_TIMEOUT):
-            opening, tls = await _connect(target, buffer, tickets)
+            opening = await _connect(target, buffer)
             opening.leg.start()
             await opening.greeted()
-            if tls is not None:
-                tickets.keep(tls.connection, target.host, target.port)
             return opening
     except TimeoutError as error:
         _abort(opening)
@@ -65,7 +62,7 @@ def _cause(error: Exception) -> str:
     return (error.strerror if isinstance(error, OSError) else None) or type(error).__name__
 
 
-async def _connect(target: Target, buffer: ReceiveBuffer, tickets: Tickets) -> tuple[UpstreamOpening, Tls | None]:
+async def _connect(target: Target, buffer: ReceiveBuffer) -> UpstreamOpening:
     loop = asyncio.get_running_loop()
     url = target.url
     handshake = None
@@ -79,7 +76,7 @@ async def _connect(target: Target, buffer: ReceiveBuffer, tickets: Tickets) -> t
         )
     sock = await _socket(target)
     try:
-        tls = await _secured(sock, target.tls, target, buffer, tickets) if target.tls else None
+        tls = await _secured(sock, target.tls, target.host, buffer) if target.tls else None
         leg = UpstreamLeg(buffer, handshake, tls)
         opening = UpstreamOpening(leg)
         await loop.create_connection(lambda: leg, sock=sock)  # type: ignore[type-var]  # uvloop asks for no base
@@ -87,16 +84,13 @@ async def _connect(target: Target, buffer: ReceiveBuffer, tickets: Tickets) -> t
         sock.close()
         raise
     leg.watch_loss()
-    return opening, tls
+    return opening
 
 
-async def _secured(
-    sock: socket.socket, context: ssl.SSLContext, target: Target, buffer: ReceiveBuffer, tickets: Tickets
-) -> Tls:
+async def _secured(sock: socket.socket, context: ssl.SSLContext, host: str, buffer: ReceiveBuffer) -> Tls:
     """TLS on a connected socket, its handshake done. Raises ssl.SSLError, OSError."""
     loop = asyncio.get_running_loop()
-    host = target.host
-    tls = Tls(context, buffer, host=host, session=tickets.of(context, host, target.port))
+    tls = Tls(context, buffer, host=host)
     data = b""
     while not tls.secured:
         early = tls.receive(data, buffer.view)

@@ -98,7 +98,7 @@ class Connector:
             metrics = self._around.metrics
             metrics.address_age_seconds.observe(target.age(located))
             with metrics.dial_seconds.labels(self._terms.kind).time():
-                opening = await dial(target, self._around.buffer, self._around.tickets)
+                opening = await dial(target, self._around.buffer)
         dialled = time.monotonic()
         try:
             server_init = await self._shake(target, opening)

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 
 from gateway.config.blocks import Keepalive, Reconnect, SessionLimits
 from gateway.relay.buffer import ReceiveBuffer
-from gateway.relay.tickets import Tickets
 from gateway.rfb.held import HeldTotal
 from gateway.sessions.idle_limits import IdleLimits
 from gateway.sessions.leases import Leases
@@ -54,7 +53,6 @@ class Shared:
     audit: Audit
     ponging: set[str] = field(default_factory=set)
     idle_limits: IdleLimits = field(default_factory=IdleLimits)
-    tickets: Tickets = field(default_factory=Tickets)
     rounds: Rounds = field(default_factory=Rounds)
     _dials: dict[str, asyncio.Semaphore] = field(default_factory=dict)
 

@@ -16,7 +16,6 @@ from gateway.providers.target import Target
 from gateway.relay import dial
 from gateway.relay.buffer import ReceiveBuffer
 from gateway.relay.leg import Span
-from gateway.relay.tickets import Tickets
 
 GREETING = b"RFB 003.008\n"
 WORDS = b"words that fill more than one record" * 800
@@ -46,7 +45,7 @@ async def listened(certificate: Certificate, script: Script, *, piece: int = 0) 
             said.extend(span)
 
     async with asyncio.timeout(30), tls_server(certificate.server_context(), greet_first, piece=piece) as port:
-        opening = await dial.dial(target(port, certificate.client_context()), ReceiveBuffer(), Tickets())
+        opening = await dial.dial(target(port, certificate.client_context()), ReceiveBuffer())
         said += opening.early
         opening.leg.on_payload = listen
         opening.leg.report_end(lambda error: None if ended.done() else ended.set_result(error))
@@ -128,7 +127,7 @@ async def test_a_peer_that_reads_nothing_stops_what_is_written_to_it(certificate
         await gone.wait()
 
     async with asyncio.timeout(30), tls_server(certificate.server_context(), speak) as port:
-        leg = (await dial.dial(target(port, certificate.client_context()), ReceiveBuffer(), Tickets())).leg
+        leg = (await dial.dial(target(port, certificate.client_context()), ReceiveBuffer())).leg
         try:
             for _ in range(1000):
                 if leg.blocked:
@@ -152,7 +151,7 @@ async def test_a_server_that_is_silent_in_the_handshake_is_given_up(
 
     async with tcp_server(say_nothing) as port:
         with pytest.raises(UpstreamUnreachable, match="said nothing"):
-            await dial.dial(target(port, certificate.client_context()), ReceiveBuffer(), Tickets())
+            await dial.dial(target(port, certificate.client_context()), ReceiveBuffer())
 
 
 @pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\x15\x03\x03\x00\x02\x02\x28"])
@@ -165,7 +164,7 @@ async def test_a_server_that_refuses_the_handshake_is_unreachable(certificate: C
 
     async with tcp_server(refuse) as port:
         with pytest.raises(UpstreamUnreachable):
-            await dial.dial(target(port, certificate.client_context()), ReceiveBuffer(), Tickets())
+            await dial.dial(target(port, certificate.client_context()), ReceiveBuffer())
 
 
 async def test_a_certificate_of_somebody_else_is_refused(certificate: Certificate) -> None:
@@ -174,4 +173,4 @@ async def test_a_certificate_of_somebody_else_is_refused(certificate: Certificat
 
     async with tls_server(certificate.server_context(), speak) as port:
         with pytest.raises(UpstreamUnreachable, match="certificate refused"):
-            await dial.dial(target(port, ssl.create_default_context()), ReceiveBuffer(), Tickets())
+            await dial.dial(target(port, ssl.create_default_context()), ReceiveBuffer())
