@@ -5,6 +5,7 @@ fault only where they cannot hold a secret.
 """
 
 import re
+from functools import lru_cache
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
@@ -23,6 +24,7 @@ _PRINTABLE = re.compile(r"[\x21-\x7e]+")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
+@lru_cache(1024)  # asked thrice for each request, nearly always about the same few
 def is_loopback(host: str) -> bool:
     """Tell whether only this machine can reach `host`; a name other than localhost counts as reachable."""
     if host == "localhost":

@@ -4,6 +4,7 @@ import asyncio
 import fcntl
 import socket
 import sys
+from collections.abc import Mapping
 from struct import Struct
 
 NOTSENT_LOWAT = 128 * 1024
@@ -20,23 +21,30 @@ _SIOCOUTQ, _SIOCOUTQNSD = 0x5411, 0x894B
 _INT = Struct("i")
 
 
+_AT_ONCE = {(socket.IPPROTO_TCP, "TCP_NODELAY"): 1}
+_LITTLE_UNSENT = {(socket.IPPROTO_TCP, "TCP_NOTSENT_LOWAT"): NOTSENT_LOWAT}
+_LOSS_SEEN = {
+    (socket.SOL_SOCKET, "SO_KEEPALIVE"): 1,
+    (socket.IPPROTO_TCP, "TCP_KEEPIDLE"): 10,
+    (socket.IPPROTO_TCP, "TCP_KEEPINTVL"): 5,
+    (socket.IPPROTO_TCP, "TCP_KEEPCNT"): 2,
+    (socket.IPPROTO_TCP, "TCP_USER_TIMEOUT"): USER_TIMEOUT_MS,
+}
+
+
 def tune(transport: asyncio.Transport) -> None:
     """Send small messages at once, on every leg."""
-    _set(transport, socket.IPPROTO_TCP, "TCP_NODELAY", 1)
+    _set(transport, _AT_ONCE)
 
 
 def bound_unsent(transport: asyncio.Transport) -> None:
     """Keep the kernel's share of the queue towards a slow browser small."""
-    _set(transport, socket.IPPROTO_TCP, "TCP_NOTSENT_LOWAT", NOTSENT_LOWAT)
+    _set(transport, _LITTLE_UNSENT)
 
 
 def detect_loss(transport: asyncio.Transport) -> None:
     """Let TCP notice a vanished plain VNC server: probes while idle, a bound on unacknowledged data."""
-    _set(transport, socket.SOL_SOCKET, "SO_KEEPALIVE", 1)
-    _set(transport, socket.IPPROTO_TCP, "TCP_KEEPIDLE", 10)
-    _set(transport, socket.IPPROTO_TCP, "TCP_KEEPINTVL", 5)
-    _set(transport, socket.IPPROTO_TCP, "TCP_KEEPCNT", 2)
-    _set(transport, socket.IPPROTO_TCP, "TCP_USER_TIMEOUT", USER_TIMEOUT_MS)
+    _set(transport, _LOSS_SEEN)
 
 
 def queued(transport: asyncio.Transport) -> tuple[int, int]:
@@ -57,8 +65,11 @@ def queued(transport: asyncio.Transport) -> tuple[int, int]:
     return unsent, unacknowledged - unsent
 
 
-def _set(transport: asyncio.Transport, level: int, option: str, value: int) -> None:
+def _set(transport: asyncio.Transport, options: Mapping[tuple[int, str], int]) -> None:
     sock = transport.get_extra_info("socket")
-    number = getattr(socket, option, None)
-    if sock is not None and number is not None and sock.family in (socket.AF_INET, socket.AF_INET6):
-        sock.setsockopt(level, number, value)
+    if sock is None or sock.family not in (socket.AF_INET, socket.AF_INET6):  # asking costs a system call
+        return
+    for (level, option), value in options.items():
+        number = getattr(socket, option, None)
+        if number is not None:
+            sock.setsockopt(level, number, value)

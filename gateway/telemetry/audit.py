@@ -84,6 +84,8 @@ class Fields(TypedDict, total=False):
 COMMON = ("actor", "source", "reference", "console", "account", "request_id", "grant", "session", "rights", "outcome")
 """In every line, null where an act has none: the columns of a table."""
 
+_json = json.JSONEncoder(separators=(",", ":")).encode
+
 
 class Audit:
     """Writes acts to `trail`. `replica` names this process; `clock` gives Unix seconds.
@@ -155,7 +157,7 @@ class Audit:
         for longest in TEXTS:
             short = {name: value[:longest] if isinstance(value, str) else value for name, value in values.items()}
             # ASCII, every control character escaped: no value can begin a line of its own
-            line = json.dumps(head | dict.fromkeys(COMMON) | short, separators=(",", ":")).encode()
+            line = _json(head | dict.fromkeys(COMMON) | short).encode()
             if len(line) <= MAX_LINE:
                 break
         return line
