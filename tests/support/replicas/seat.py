@@ -52,8 +52,11 @@ class Seat:
             except (AssertionError, OSError, aiohttp.ClientError) as fault:
                 visit = await self._failed(visit, f"{act.__name__}: {fault!r}")
             (act,) = self._doors.dice.choices(acts, weights)
-        if visit is not None:
-            await leave(self, visit)
+        try:
+            if visit is not None:
+                await leave(self, visit)
+        except (AssertionError, OSError) as fault:
+            await self._failed(visit, f"at the end: {fault!r}")
 
     async def _failed(self, visit: Visit | None, what: str) -> None:
         """Note it, and begin again a little later."""
@@ -96,7 +99,7 @@ async def leave(seat: Seat, visit: Visit) -> Visit:
     """The user is done. After a while somebody else comes."""
     closed = await visit.leave()
     seat._ledger.expect(visit.session, "closed")
-    assert closed.code == 1000, closed
+    assert closed.code == 1000, f"{visit.console}: {closed}, {'slow' if visit.slow else 'quick'}"
     return visit
 
 
@@ -116,6 +119,7 @@ async def drop_and_return(seat: Seat, visit: Visit) -> Visit:
 
 async def reload(seat: Seat, visit: Visit) -> Visit:
     """The same grant comes on another connection, while the first still lives."""
+    visit.hurry()
     back = await seat._open(visit.resume, take=False)
     seat._ended(visit, await visit.ended(), Closed(1000, "closed"))
     return back
@@ -123,6 +127,7 @@ async def reload(seat: Seat, visit: Visit) -> Visit:
 
 async def glance(seat: Seat, visit: Visit) -> Visit:
     """The same grant comes on another connection, leaves before the machine is seen, and comes again."""
+    visit.hurry()
     short = await Visit.dial(seat._doors, visit.console, visit.resume, take=False)
     seat._ended(visit, await visit.ended(), Closed(1000, "closed"))
     await short.drop()
@@ -132,6 +137,7 @@ async def glance(seat: Seat, visit: Visit) -> Visit:
 
 async def take_over(seat: Seat, visit: Visit) -> Visit:
     """Somebody else takes the console. Who had it comes back by itself in vain, and sometimes takes it back."""
+    visit.hurry()
     other = await seat._come()
     taken = Closed(4409, "taken_over")
     seat._ended(visit, await visit.ended(), taken)
@@ -139,6 +145,7 @@ async def take_over(seat: Seat, visit: Visit) -> Visit:
     seat._ended(again, await again.ended(), taken)
     if seat._doors.dice.random() < 0.5:
         return other
+    other.hurry()
     back = await seat._open(visit.resume)
     seat._ended(other, await other.ended(), taken)
     return back
@@ -150,6 +157,7 @@ async def end_by_admin(seat: Seat, visit: Visit) -> Visit:
     async def told() -> bool:  # other replicas learn of a session within a moment
         return await seat._doors.end(visit.session) == 204
 
+    visit.hurry()
     await eventually(told, within=PATIENCE, what="the session to be known")
     seat._ended(visit, await visit.ended(), Closed(4410, "ended_by_admin"))
     assert await seat._doors.grant(visit.console, visit.resume) is None, "it can't be returned to"

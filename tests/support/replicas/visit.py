@@ -106,9 +106,13 @@ class Visit:
                 await self._browser.send((WHOLE if self.slow else CHANGES) + messages.pointer(*spot))
             await asyncio.wait([self._over], timeout=min(1.0, left))
 
+    def hurry(self) -> None:
+        """It will be ended: be quick from now on, since the gateway does not wait long for who takes nothing."""
+        self._hurry.set()
+
     async def ended(self) -> Closed:
         """How the gateway ends it; it is about to."""
-        self._hurry.set()
+        self.hurry()
         closed = await (self._browser.ended(60) if self._over is None else asyncio.wait_for(self._over, 60))
         await self.drop()
         return closed
