@@ -28,13 +28,13 @@ async def test_a_line_for_news_that_was_lost_is_a_gap_and_news_go_on(server: Red
 
 
 async def test_a_silent_line_for_news_is_noticed(server: RedisServer, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("gateway.state.news.QUIET", 0.2)
+    monkeypatch.setattr("gateway.state.news.QUIET", 0.5)
     async with line(server.port) as silent, replicas(silent.port) as (state,):
         news = state.news()
         async with asyncio.timeout(30):
             assert await anext(news) == Gap()
             again = asyncio.ensure_future(anext(news))
-            await asyncio.sleep(0.7)
+            await asyncio.sleep(1.2)
             assert not again.done(), "a quiet line is no lost one"
             opened = silent.opened
             silent.delay = None
