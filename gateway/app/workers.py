@@ -111,7 +111,9 @@ class Workers:
                     worker.send(signal.SIGKILL)
 
     def _heard(self) -> None:
-        if not self._told_ready and all(worker.ready for worker in self._workers):
+        if self._stop.is_set() or self._told_ready:
+            return
+        if all(worker.ready for worker in self._workers):
             self._told_ready = self._begun = True
             self._log.info("workers.ready", workers=len(self._workers))
             self.notifier.ready()
@@ -123,6 +125,8 @@ class Workers:
             worker.end(number)
 
     def _reload(self) -> None:
+        if self._stop.is_set():
+            return
         self._told_ready = False
         self.notifier.reloading()
         for worker in self._workers:

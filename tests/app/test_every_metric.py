@@ -116,8 +116,7 @@ async def _a_slow_browser(moved: Moved) -> None:
     async with server.running(), moved.watched({"vm": server.url}) as running:
         ws = await running.dial()
         await rfb_handshake(ws)
-        await eventually(lambda: running.gateway.registry.unsent[0] > 0)
-        await asyncio.sleep(0.05)
+        await eventually(lambda: "vnc_gateway_unsent_bytes" in moved.names)
         await ws.close()
 
 

@@ -169,6 +169,7 @@ async def test_workers_share_a_port_and_are_one_to_the_outside(shared: RedisServ
                 assert acts[0] == "start"
                 assert acts.count("session_opened") in each
             await house.told(signal.SIGHUP, "configuration.reloaded")
+            await eventually(lambda: heard.count("READY=1") == 2)
             await house.told(signal.SIGTERM, "gateway.stopping")
             house.program.signal(signal.SIGTERM)  # as with one process: the second one is for the end
             assert [await ending(ws) for ws in sockets] == 20 * [GOING_AWAY]

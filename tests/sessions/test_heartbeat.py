@@ -160,6 +160,7 @@ async def test_sessions_are_told_of_when_they_begin_and_forgotten_when_they_are_
 
 async def test_another_state_is_told_before_the_next_beat(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(heartbeat, "LOOK", 0.02)
+    monkeypatch.setattr(heartbeat, "BEAT", 60)
     state = Shared()
     async with replicas(state) as (one, _), one.holding(ANA) as (session, _):
         await eventually(lambda: "s-ana" in state._sessions)

@@ -17,8 +17,9 @@ from gateway.sessions import heartbeat
 
 pytestmark = [needs("redis"), pytest.mark.asyncio(loop_scope="module")]
 
-SOON = 1.0
-"""Seconds in which the other replica hears of an end or a takeover."""
+SOON = 5.0
+"""Seconds in which the other replica hears of an end or a takeover here: without news it would be ten, by the next
+beat. It takes milliseconds, but test machines are slow at times."""
 
 
 async def test_a_ticket_that_comes_to_both_at_one_instant_is_good_once(shared: RedisServer):
@@ -100,7 +101,7 @@ async def test_who_returns_on_another_replica_has_its_own_and_nobody_is_told(sha
             back = await returned(there, given["resume"], "&take=0&notices=1")
             await rfb_handshake(back)
             assert await told(first) == ([], (1000, "closed"))
-            assert time.monotonic() - before < 2 * SOON
+            assert time.monotonic() - before < SOON
             await press(back)
             first = back
         await eventually(lambda: len(at.one.gateway.registry) == 0)

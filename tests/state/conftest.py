@@ -39,6 +39,13 @@ async def guarded(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Red
         yield server
 
 
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[RedisServer]:
+    """A Redis of the test's own, to be stopped and started."""
+    async with redis_server(tmp_path) as started:
+        yield started
+
+
 @pytest.fixture(params=["memory", pytest.param("redis", marks=needs("redis"))])
 def kept_in(request: pytest.FixtureRequest) -> RedisServer | None:
     """Where the state is: None for memory."""

@@ -153,7 +153,9 @@ async def test_sessions_end_by_user_or_reference(query: str):
         other = await running.dial(f"lab/vm2?ticket={bobs['ticket']}")
         await rfb_handshake(mine)
         await rfb_handshake(other)
+        assert (await ask(running, "GET", "/sessions", key="k-other"))[1] == {"sessions": []}
         assert (await ask(running, "DELETE", f"/sessions?{query}", key="k-other"))[0] == 204
+        assert len((await ask(running, "GET", "/sessions"))[1]["sessions"]) == 2
         assert (await ask(running, "DELETE", f"/sessions?{query}"))[0] == 204
         assert await ending(mine) == (4410, "ended_by_admin")
         assert [one["user"] for one in (await ask(running, "GET", "/sessions"))[1]["sessions"]] == ["bob"]

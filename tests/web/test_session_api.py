@@ -226,4 +226,4 @@ async def test_while_the_state_is_away_those_of_this_replica_are_told_and_end_at
         for browser, path in ((ws, f"/sessions/{session['id']}"), (again, "/sessions?console=lab/vm2")):
             status, problem = await ask(running, "DELETE", path)
             assert (status, problem["name"]) == (503, "state_away")
-            assert await ending(browser) == (4410, "ended_by_admin")
+            assert await asyncio.wait_for(ending(browser), 20) == (4410, "ended_by_admin")

@@ -1,5 +1,6 @@
 """The operator's page, of the real gateway's admin listener: sessions live, and the button that ends one."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
@@ -88,7 +89,7 @@ async def test_a_session_ends_once_somebody_is_sure(running, page):
         assert not await page.is_visible("#sure")
         await page.click("[aria-label='End the session of ana at lab/vm']")
         await page.click("#sure-yes")
-        assert await ending(ws) == (4410, "ended_by_admin")
+        assert await asyncio.wait_for(ending(ws), 20) == (4410, "ended_by_admin")
         await eventually(lambda: _are(page, ["lab/vm2"]))
         assert not await page.is_visible("#sure")
         assert not other.closed

@@ -18,6 +18,7 @@ from support.rfb_client.wire import Encoding
 
 SLOW = 20_000  # bytes a second that a slow browser takes
 PIECE = 2_000
+EVERY = 4.0  # seconds between two requests: one process plays all browsers and draws all machines
 WHOLE = messages.update_request(0, 0, *SCREEN, incremental=False)
 CHANGES = messages.update_request(0, 0, *SCREEN, incremental=True)
 LEAVING = b"\x03\xe8"  # 1000
@@ -104,11 +105,15 @@ class Visit:
             spot = (int(left * 100) % SCREEN[0], int(left * 10) % SCREEN[1])
             with contextlib.suppress(OSError):
                 await self._browser.send((WHOLE if self.slow else CHANGES) + messages.pointer(*spot))
-            await asyncio.wait([self._over], timeout=min(1.0, left))
+            await asyncio.wait([self._over], timeout=min(EVERY, left))
+
+    def hurry(self) -> None:
+        """It will be ended: be quick from now on, since the gateway does not wait long for who takes nothing."""
+        self._hurry.set()
 
     async def ended(self) -> Closed:
         """How the gateway ends it; it is about to."""
-        self._hurry.set()
+        self.hurry()
         closed = await (self._browser.ended(60) if self._over is None else asyncio.wait_for(self._over, 60))
         await self.drop()
         return closed
