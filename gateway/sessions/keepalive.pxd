@@ -4,9 +4,9 @@ cimport cython
 
 
 cdef class UpstreamKeepalive:
-    cdef object _settings, _limits, _host
+    cdef object _settings, _limits, _host, _metrics
     cdef long long _messages, _inputs
-    cdef double _message_at, _input_at, _touched_at
+    cdef double _message_at, _input_at, _touched_at, _cut_at
 
     @cython.locals(after=double)
     cpdef object tick(self, object relay, double now)
