@@ -1,11 +1,8 @@
 """Reach a console: TCP (through an egress proxy where one is set), TLS, WebSocket, up to the first RFB bytes."""
 
 import asyncio
-import errno
-import os
 import socket
 import ssl
-from typing import Any
 
 import aiohappyeyeballs
 
@@ -123,34 +120,4 @@ async def _socket(target: Target) -> socket.socket:
 async def _reach(host: str, port: int) -> socket.socket:
     loop = asyncio.get_running_loop()
     infos = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    if len(infos) == 1:
-        return await _connected(infos[0])
     return await aiohappyeyeballs.start_connection(infos, happy_eyeballs_delay=HAPPY_EYEBALLS_DELAY, loop=loop)
-
-
-async def _connected(info: tuple[Any, ...]) -> socket.socket:
-    """Connect to the only address that there is, as getaddrinfo gives it.
-
-    With no race to run `sock_connect` is not needed: uvloop's has a thread of its pool read the address once more, and
-    waits for it, which on a busy machine took longer than all else about dialling.
-    """
-    family, kind, protocol, _, address = info
-    sock = socket.socket(family, kind, protocol)
-    writable = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    try:
-        sock.settimeout(0)
-        failed = sock.connect_ex(address)
-        if failed == errno.EINPROGRESS:
-            loop.add_writer(sock, writable.set)
-            try:
-                await writable.wait()
-            finally:
-                loop.remove_writer(sock)
-            failed = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        if failed:
-            raise OSError(failed, os.strerror(failed))
-    except BaseException:
-        sock.close()
-        raise
-    return sock
