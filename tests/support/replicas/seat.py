@@ -135,7 +135,8 @@ async def glance(seat: Seat, visit: Visit) -> Visit:
     short = await Visit.dial(seat._doors, visit.console, visit.resume, take=False)
     seat._ended(visit, await visit.ended(), Closed(1000, "closed"))
     await short.drop()
-    seat._ledger.expect(short.session, "browser_lost", "closed")  # what is told first
+    # What comes first: its own end, that of the next, or ten seconds in which it has not said a word.
+    seat._ledger.expect(short.session, "browser_lost", "closed", "protocol_error")
     return await seat._open(visit.resume, take=False)
 
 
