@@ -163,8 +163,9 @@ def tell(at: House, acts: list[dict[str, Any]], each: list[tuple[Replica, Trace,
     FIGURES.append(f"  {at.machines.dials.total} dials, at most {at.machines.peak} of one machine in a minute")
     for replica, trace, was, now in each:
         hourly = trace.growth * 3600 / (LONG / 2)  # from the second quarter to the last
+        growth = f"{trace.growth:+.2f} MiB" + (f" ({hourly:+.2f} an hour)" if LONG >= 600 else "")
         FIGURES.append(
-            f"  {replica.name}: under load {trace.growth:+.2f} MiB ({hourly:+.2f} an hour), peak {trace.peak:.1f} MiB; "
+            f"  {replica.name}: under load {growth}, peak {trace.peak:.1f} MiB; "
             f"at rest {was.rss:.1f} -> {now.rss:.1f} MiB, files {was.files} -> {now.files}, "
             f"threads {was.threads} -> {now.threads}, tasks and parts {was.alive.total()} -> {now.alive.total()}"
         )

@@ -15,7 +15,7 @@ from support.replicas.ledger import Ledger
 from support.replicas.machines import Machines
 from support.replicas.visit import Doors, Visit
 
-SLOWLY = 10
+SLOWLY = 10  # one seat of so many
 PATIENCE = 60.0  # seconds for anything that has to happen, on a machine under load
 
 UNHEARD = Closed(None, None)
@@ -24,9 +24,9 @@ Act = Callable[["Seat", Visit], Awaitable[Visit]]
 
 
 class Seat:
-    """A seat at `machine`, the `number`th. `pause`: seconds between two acts, on average.
+    """The seat at the machine of that `number`. `pause`: seconds between two acts, on average.
 
-    The first act is the number's, so that a dozen seats do everything at once; later ones are the dice's. The browsers
+    The first act is the number's, so that a few seats do everything there is; later ones are the dice's. The browsers
     of each tenth seat read slowly.
     """
 
@@ -95,8 +95,11 @@ async def cut(seat: Seat, visit: Visit) -> Visit:
     """The machine's connection is reset; another one takes its place, and nobody notices."""
     name = seat._machine.instance.id
     before = seat._around.dials.of(name)
-    assert seat._machine.cut() == 1, "one connection"
-    back = lambda: visit.over or (seat._around.dials.of(name) > before and bool(seat._machine.desktop.viewers))  # noqa: E731
+    assert seat._machine.cut() >= 1, "nobody is connected to the machine"
+
+    def back() -> bool:
+        return visit.over or (seat._around.dials.of(name) > before and bool(seat._machine.desktop.viewers))
+
     await eventually(back, within=2 * PATIENCE, what="another connection to the machine")
     return visit
 
@@ -135,7 +138,8 @@ async def glance(seat: Seat, visit: Visit) -> Visit:
     short = await Visit.dial(seat._doors, visit.console, visit.resume, take=False)
     seat._ended(visit, await visit.ended(), Closed(1000, "closed"))
     await short.drop()
-    seat._ledger.expect(short.session, "browser_lost", "closed")  # what is told first
+    # What comes first: its own end, that of the next, or ten seconds in which it has not said a word.
+    seat._ledger.expect(short.session, "browser_lost", "closed", "protocol_error")
     return await seat._open(visit.resume, take=False)
 
 
