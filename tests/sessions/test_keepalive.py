@@ -45,6 +45,7 @@ class FakeRelay:
         self.client_stream = Client()
         self.upstream = Upstream()
         self.sent: list[bytes] = []
+        self.metrics = Metrics(CollectorRegistry())
 
     def send_upstream(self, messages: Any) -> None:
         self.sent.extend(messages)
@@ -63,8 +64,7 @@ def make(
 ) -> tuple[FakeRelay, UpstreamKeepalive]:
     settings = Keepalive.model_validate({"method": method, "upstream_after": 45})
     relay = FakeRelay()
-    metrics = Metrics(CollectorRegistry())
-    keepalive = UpstreamKeepalive(settings, limits or IdleLimits(), "host", begin, metrics, cloud=cloud)
+    keepalive = UpstreamKeepalive(settings, limits or IdleLimits(), "host", begin, relay.metrics, cloud=cloud)
     keepalive.tick(relay, begin)  # type: ignore[arg-type]
     return relay, keepalive
 
@@ -146,17 +146,16 @@ def test_ping_and_off_send_no_rfb():
     assert relay.upstream.pings == 0
 
 
-def averted(keepalive: UpstreamKeepalive) -> float | None:
-    registry = keepalive._metrics.registry
-    return registry.get_sample_value("vnc_gateway_idle_cuts_averted_total")
+def averted(relay: FakeRelay) -> float | None:
+    return relay.metrics.registry.get_sample_value("vnc_gateway_idle_cuts_averted_total")
 
 
 def test_each_idle_limit_of_a_cloud_that_a_silence_outlives_is_counted():
     relay, keepalive = make("auto", cloud=True)
     run(relay, keepalive, 1, 300)
-    assert averted(keepalive) == 0
+    assert averted(relay) == 0
     run(relay, keepalive, 300, 601)
-    assert averted(keepalive) == 2
+    assert averted(relay) == 2
 
 
 def test_a_client_that_talks_averts_nothing():
@@ -164,7 +163,7 @@ def test_a_client_that_talks_averts_nothing():
     for now in range(1, 900):
         relay.client_stream.messages += now % 200 == 0
         keepalive.tick(relay, now)  # type: ignore[arg-type]
-    assert averted(keepalive) == 0
+    assert averted(relay) == 0
     assert relay.sent
 
 
@@ -172,12 +171,12 @@ def test_a_client_that_talks_averts_nothing():
 def test_nothing_is_averted_where_no_limit_is_known_or_nothing_that_counts_is_sent(method: str, cloud: bool):
     relay, keepalive = make(method, cloud=cloud)
     run(relay, keepalive, 1, 900)
-    assert averted(keepalive) == 0
+    assert averted(relay) == 0
 
 
 @pytest.mark.parametrize(("method", "sent"), [("update_request", 13), ("input", 13), ("ping", 13)])
 def test_what_is_sent_is_counted_by_its_method(method: str, sent: int):
     relay, keepalive = make(method)
     run(relay, keepalive, 1, 600)
-    value = keepalive._metrics.registry.get_sample_value("vnc_gateway_keepalives_total", {"method": method})
+    value = relay.metrics.registry.get_sample_value("vnc_gateway_keepalives_total", {"method": method})
     assert value == sent
