@@ -35,3 +35,14 @@ def test_a_replica_without_the_state_takes_the_other_party_for_one_of_its_own():
     with pytest.raises(TakenOver) as lost:
         fight.lost(CLOSED, one_session=True, lived=0.1, cut_off=True)
     assert lost.value.told == {}, "nobody can be asked who it is"
+
+
+def test_the_party_without_the_state_gives_way_to_one_that_came_later():
+    old, new = Fight(), Fight()
+    old.lost(CLOSED, one_session=True, lived=900, cut_off=True)
+    for _ in range(3):
+        new.lost(CLOSED, one_session=True, lived=0.1, cut_off=False)
+        old.lost(CLOSED, one_session=True, lived=0.1, cut_off=True)
+    new.lost(CLOSED, one_session=True, lived=0.1, cut_off=False)
+    with pytest.raises(TakenOver):
+        old.lost(CLOSED, one_session=True, lived=0.1, cut_off=True)

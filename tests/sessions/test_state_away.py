@@ -17,6 +17,7 @@ from support.servers.redis import RedisServer
 
 from gateway.errors import GoingAway
 from gateway.sessions import heartbeat
+from gateway.sessions.fight import SHORT
 from gateway.simulator.clouds import alibaba
 from gateway.simulator.simulator import Simulator
 
@@ -177,6 +178,7 @@ async def test_where_an_instance_has_one_session_the_replica_out_of_reach_gives_
         async with house(shared, way=way.port, **tables) as at:
             console = f"ali/{alibaba.RUNNING}"
             first = await open_console(at.one, "ana", "&notices=1", console=console)
+            await asyncio.sleep(SHORT)  # its first loss is none of a connection that has just begun
             await out_of_reach(at, way)
             second = await open_console(at.two, "ben", console=console)
             reading = asyncio.create_task(told(second))  # who reads nothing would not notice a loss
