@@ -54,6 +54,12 @@ class House:
         await replica.drain(within=PATIENCE)
         await replica.start()
 
+    async def where(self, console: str) -> Replica:
+        """The replica that has the console's session, as any of them tells it."""
+        (session,) = (await self.replicas[0].bastion.api("GET", f"/sessions?console={console}")).body["sessions"]
+        pid = int(session["replica"].rpartition("-")[2])
+        return next(replica for replica in self.replicas if replica.process.pid == pid)
+
     async def rest(self) -> None:
         """Let all pictures stand still."""
         for machine in self.machines.each:
@@ -154,7 +160,7 @@ async def test_a_console_that_does_not_come_back_is_noticed_and_so_is_a_wrong_pi
     await house.rest()
     lost, wrong, *others = house.tabs
     await lost.page.evaluate("sessionStorage.clear()")
-    await house.replicas[0].drain(within=PATIENCE)  # where all are since the other one's restart
+    await (await house.where(lost.machine.console)).drain(within=PATIENCE)
     assert await faults(others, within=60) == {}
     wrong.machine.desktop.canvas.pixels[4000] ^= 1  # without a word to whoever looks
     found = await faults([lost, wrong], within=1)

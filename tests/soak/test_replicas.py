@@ -1,6 +1,6 @@
 """Two replicas for as long as it takes: people come and go, are cut off, thrown out, and return to either of them.
 
-In `make test` a dozen consoles for some seconds; `make soak` has two hundred for an hour.
+In `make test` a few consoles for some seconds; `make soak` has two hundred for an hour.
 """
 
 import asyncio
@@ -28,11 +28,13 @@ from support.replicas.visit import Doors
 from support.servers.redis import RedisServer, redis_server
 from support.soak import FLAT, SECONDS, Trace, open_files, settled, threads, watched
 
-SESSIONS = int(os.environ.get("SOAK_SESSIONS", "12"))
+SESSIONS = int(os.environ.get("SOAK_SESSIONS", "8"))
 SEED = int(os.environ.get("SOAK_SEED", "6"))
-LONG = max(2.0, SECONDS)
+LONG = max(1.5, SECONDS)
 WARM = min(LONG, 300.0)  # seconds, before anything is held against it
 PAUSE = min(40.0, LONG / 4)  # seconds between two acts at a console, on average
+TENTH = 10  # one browser of so many reads slowly
+SLOW = 20_000 if LONG >= 60 else 500_000  # bytes a second that it takes
 LINES = 20  # that the machines print a second, all together
 SHOWN = 50  # faults and unexplained endings that are printed
 POOL = 20  # connections to Redis, of which each replica has as many as were ever needed at once
@@ -67,7 +69,8 @@ class House:
         try:
             async with asyncio.TaskGroup() as group:
                 for number in range(SESSIONS):
-                    seat = Seat(number, self.machines, self.doors, self.ledger, pause=PAUSE)
+                    slow = 0 if number % TENTH else SLOW
+                    seat = Seat(number, self.machines, self.doors, self.ledger, pause=PAUSE, slow=slow)
                     group.create_task(seat.run(until))
         finally:
             for task in background:

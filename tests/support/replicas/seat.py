@@ -15,7 +15,6 @@ from support.replicas.ledger import Ledger
 from support.replicas.machines import Machines
 from support.replicas.visit import Doors, Visit
 
-SLOWLY = 10  # one seat of so many
 PATIENCE = 60.0  # seconds for anything that has to happen, on a machine under load
 
 UNHEARD = Closed(None, None)
@@ -26,18 +25,18 @@ Act = Callable[["Seat", Visit], Awaitable[Visit]]
 class Seat:
     """The seat at the machine of that `number`. `pause`: seconds between two acts, on average.
 
-    The first act is the number's, so that a few seats do everything there is; later ones are the dice's. The browsers
-    of each tenth seat read slowly.
+    The first act is the number's, so that a few seats do everything there is; later ones are the dice's. `slow`: bytes
+    a second that its browsers take; 0: all there are.
     """
 
-    def __init__(self, number: int, around: Machines, doors: Doors, ledger: Ledger, *, pause: float) -> None:
+    def __init__(self, number: int, around: Machines, doors: Doors, ledger: Ledger, *, pause: float, slow: int) -> None:
         self._number = number
         self._machine = around.each[number]
         self._around = around
         self._doors = doors
         self._ledger = ledger
         self._pause = pause
-        self._slow = number % SLOWLY == 0
+        self._slow = slow
         self._users = 0
         self._visits: list[Visit] = []
 

@@ -16,7 +16,6 @@ from support.replicas.replica import Replica
 from support.rfb_client import messages
 from support.rfb_client.wire import Encoding
 
-SLOW = 20_000  # bytes a second that a slow browser takes
 PIECE = 2_000
 EVERY = 4.0  # seconds between two requests: one process plays all browsers and draws all machines
 WHOLE = messages.update_request(0, 0, *SCREEN, incremental=False)
@@ -58,19 +57,22 @@ class Doors:
 
 @dataclass(slots=True)
 class Visit:
-    """One browser at a console. `session` is the grant's, `resume` brings it back. `slow`: it reads slowly."""
+    """One browser at a console. `session` is the grant's, `resume` brings it back.
+
+    `slow`: bytes a second that it takes; 0: all there are.
+    """
 
     console: str
     session: str
     resume: str
-    slow: bool
+    slow: int
     _browser: RawBrowser
     _life: contextlib.AsyncExitStack
     _hurry: asyncio.Event = field(default_factory=asyncio.Event)
     _over: asyncio.Task[Closed] | None = None
 
     @classmethod
-    async def dial(cls, doors: Doors, console: str, token: str, *, take: bool = True, slow: bool = False) -> "Visit":
+    async def dial(cls, doors: Doors, console: str, token: str, *, take: bool = True, slow: int = 0) -> "Visit":
         """Come as far as the answer to the upgrade."""
         given = await doors.grant(console, token)
         assert given is not None, f"{console}: refused"
@@ -82,7 +84,7 @@ class Visit:
         return cls(console, given["session"], given["resume"], slow, browser, life)
 
     @classmethod
-    async def open(cls, doors: Doors, console: str, token: str, *, take: bool = True, slow: bool = False) -> "Visit":
+    async def open(cls, doors: Doors, console: str, token: str, *, take: bool = True, slow: int = 0) -> "Visit":
         """Come, and see the machine."""
         visit = await cls.dial(doors, console, token, take=take, slow=slow)
         await visit._browser.handshake()
@@ -141,6 +143,6 @@ class Visit:
             while self.slow and not self._hurry.is_set():
                 await self._browser.read(PIECE, within=3600)
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._hurry.wait(), PIECE / SLOW)
+                    await asyncio.wait_for(self._hurry.wait(), PIECE / self.slow)
             return await self._browser.closed(within=12 * 3600)
         return self._browser.how
