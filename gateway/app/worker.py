@@ -71,6 +71,10 @@ class Worker:
         """Whether it runs, and has said nothing for too long."""
         return self._process is not None and asyncio.get_running_loop().time() - self._heard_at > SILENCE
 
+    def excuse(self) -> None:
+        """Count its silence from now on only."""
+        self._heard_at = max(self._heard_at, asyncio.get_running_loop().time())
+
     async def _start(self, channel: int) -> asyncio.subprocess.Process:
         own = {name.upper() for name in self._variables} | SYSTEMDS
         return await asyncio.create_subprocess_exec(

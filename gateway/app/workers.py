@@ -102,11 +102,20 @@ class Workers:
             return 1
 
     async def _watch(self) -> None:
-        """Kill who hangs: another one takes its place."""
+        """Kill who hangs: another one takes its place.
+
+        Who slept for too long itself (a paused container, a virtual machine that stood still) has nothing to say of
+        others: they could not speak either.
+        """
+        loop = asyncio.get_running_loop()
         while True:
+            began = loop.time()
             await asyncio.sleep(SILENCE / 10)
+            stood_still = loop.time() - began > 2 * SILENCE / 10
             for worker in self._workers:
-                if worker.hangs():
+                if stood_still:
+                    worker.excuse()
+                elif worker.hangs():
                     self._log.error("worker.hangs", worker=worker.number)
                     worker.send(signal.SIGKILL)
 

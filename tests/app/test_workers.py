@@ -22,10 +22,7 @@ from support.scripted_server import ScriptedServer, idle
 from support.servers.redis import RedisServer, redis_server
 from support.systemd import systemd
 
-from gateway.app import worker
 from gateway.app import workers as gateway_workers
-from gateway.app.worker import Worker
-from gateway.app.workers import Workers
 from gateway.errors import ListenFailed
 from gateway.web.bound import bound
 
@@ -198,20 +195,6 @@ async def test_a_worker_that_dies_is_replaced_and_the_others_go_on(shared: Redis
             ends = await asyncio.gather(*reading)
         assert GOING_AWAY in ends, "the worker that was there all the time says good-bye"
         await eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in (first, second)), within=30)
-
-
-async def test_a_worker_that_hangs_is_killed(monkeypatch: pytest.MonkeyPatch):
-    async def mute(_: int) -> asyncio.subprocess.Process:
-        return await asyncio.create_subprocess_exec("sleep", "1000")
-
-    for module, name in ((worker, "SILENCE"), (worker, "STARTING"), (gateway_workers, "SILENCE")):
-        monkeypatch.setattr(module, name, 0.2)
-    hanging = Worker(0, [], {})
-    monkeypatch.setattr(hanging, "_start", mute)
-    watching = asyncio.create_task(Workers([hanging])._watch())
-    async with asyncio.timeout(30):
-        assert await hanging.live(lambda: None) == -signal.SIGKILL
-    watching.cancel()
 
 
 async def test_where_no_worker_can_begin_the_gateway_does_not(shared: RedisServer, artifacts: Path):
