@@ -35,7 +35,7 @@ class _Registry(jws.JWSRegistry):
 
 
 class JwtMode:
-    """Knows callers by the token that they bring. `clock` gives Unix seconds."""
+    """Knows callers by the token that they bring, one of `keys`'s. `clock` gives Unix seconds."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class JwtMode:
     ) -> None:
         self._settings = settings
         self._rules = rules_
-        self._keys = keys
+        self.keys = keys
         self._clock = clock
         # A header that nobody knows is to be ignored (RFC 7515 §4), one that is critical never is.
         self._registry = _Registry(algorithms=settings.algorithms, strict_check_header=False)
@@ -80,7 +80,7 @@ class JwtMode:
         """The claims of `token`; Denied unless its signature is the issuer's and it is for us and for now."""
         try:
             header = self._header(token)
-            keys = await self._keys.holding(header.get("kid"))
+            keys = await self.keys.holding(header.get("kid"))
             with _no_warnings():
                 claims = jwt.decode(token, keys, registry=self._registry).claims
             self._checks.validate(claims)

@@ -56,7 +56,7 @@ class FetchedKeys:
     """
 
     def __init__(self, url: str, caller: Caller, clock: Callable[[], float]) -> None:
-        self._url = URL(url, encoded=True)
+        self.url = url
         self._caller = caller
         self._clock = clock
         self._keys: PublicKeys | None = None
@@ -88,7 +88,7 @@ class FetchedKeys:
         self._asked_at = self._clock()
         try:
             async with asyncio.timeout(TIMEOUT):
-                answer = await self._caller.send(Request("GET", self._url))
+                answer = await self._caller.send(Request("GET", URL(self.url, encoded=True)))
             if not answer.ok:
                 raise ValueError(f"answered with status {answer.status}")
             self._keys = public_keys(answer.body)

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 
@@ -12,9 +12,8 @@ from gateway.app.following import Commit
 from gateway.config.providers import CloudSettings, ProviderSettings
 from gateway.config.settings import Settings
 from gateway.providers.api import open_session
-from gateway.providers.build import build
+from gateway.providers.build import Built, build
 from gateway.providers.current import CurrentProvider
-from gateway.providers.provider import Provider
 from gateway.sessions.terms import Terms
 
 
@@ -31,19 +30,20 @@ class Providing:
         self.providers: dict[str, CurrentProvider] = {}
         self.terms: dict[str, Terms] = {}
         self._known: dict[str, CurrentProvider] = {}
-        self._take(build(settings, http, os.environ), settings)
+        self._take(build(settings, http, os.environ))
 
     async def follow(self, settings: Settings) -> Commit:
         """See Prepare."""
-        made = await asyncio.to_thread(build, settings, self._http, os.environ)  # reads the system's certificates
-        return partial(self._take, made, settings)
+        # In a thread: it reads the system's certificates.
+        return partial(self._take, await asyncio.to_thread(build, settings, self._http, os.environ, self._built))
 
-    def _take(self, made: Mapping[str, Provider], settings: Settings) -> None:
+    def _take(self, built: Built) -> None:
+        self._built = built
         self.providers.clear()
-        for name, provider in made.items():
+        for name, provider in built.providers.items():
             known = self.providers[name] = self._known.setdefault(name, CurrentProvider(provider))
             known.now = provider
-            terms = _terms(settings, name)
+            terms = _terms(built.settings, name)
             self.terms.setdefault(name, terms).follow(terms)
 
     async def close(self) -> None:

@@ -76,6 +76,7 @@ class Reloader:
                 await self.reload(why)
             except Exception:  # a bug here is no reason to miss the next change, or to end consoles
                 structlog.get_logger().exception("configuration.bug")
+                self._tell(why, "failed")
 
     async def _reason(self) -> Why:
         while True:
@@ -111,8 +112,7 @@ class Reloader:
 
     def _refused(self, why: Why, faults: list[str]) -> None:
         structlog.get_logger().error("configuration.not_reloaded", why=why, faults=faults)
-        self._gateway.metrics.reloaded("failed")
-        self._gateway.audit.note("configuration_reloaded", outcome="failed", why=why)
+        self._tell(why, "failed")
 
     def _taken(self, why: Why, change: Change) -> None:
         log = change.settings.log
@@ -124,5 +124,8 @@ class Reloader:
             faults = [f"{key}: needs a restart" for key in waiting]
             structlog.get_logger().warning("configuration.needs_restart", faults=faults)
         warn(change.settings)
-        self._gateway.metrics.reloaded("done")
-        self._gateway.audit.note("configuration_reloaded", outcome="done", why=why)
+        self._tell(why, "done")
+
+    def _tell(self, why: Why, outcome: Literal["done", "failed"]) -> None:
+        self._gateway.metrics.reloaded(outcome)
+        self._gateway.audit.note("configuration_reloaded", outcome=outcome, why=why)

@@ -1,10 +1,12 @@
 """From the configuration to providers: which parts each type is made of, and which it shares with others.
 
-A named credential is one object for all its users: refreshed once, and once rejected at rest for all.
+A named credential is one object for all its users: refreshed once, and once rejected at rest for all. It stays the same
+one for as long as its settings do.
 """
 
 import ssl
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import aiohttp
 
@@ -27,12 +29,24 @@ from gateway.providers.provider import Provider
 from gateway.providers.static import StaticProvider
 
 
-def build(settings: Settings, http: aiohttp.ClientSession, environ: Mapping[str, str]) -> dict[str, Provider]:
-    """All configured providers by name; `http` is closed by the caller, after them.
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What was made of `settings`: providers by name, and the credentials that they use."""
 
-    Raises ConfigurationError with one line for each fault.
+    settings: Settings
+    providers: Mapping[str, Provider]
+    credentials: Mapping[tuple[str, Cloud], Credentials]
+
+
+def build(
+    settings: Settings, http: aiohttp.ClientSession, environ: Mapping[str, str], before: Built | None = None
+) -> Built:
+    """All configured providers; `http` is closed by the caller, after them.
+
+    `before`: what is in use now. Credentials with the same settings are taken from there, with what was learnt of them:
+    temporary keys, and which ones a cloud has rejected. Raises ConfigurationError with one line for each fault.
     """
-    builder = _Builder(settings, http, environ)
+    builder = _Builder(settings, http, environ, before)
     providers: dict[str, Provider] = {}
     faults: list[str] = []
     for name in settings.providers:
@@ -42,16 +56,24 @@ def build(settings: Settings, http: aiohttp.ClientSession, environ: Mapping[str,
             faults.extend(str(error).splitlines())
     if faults:
         raise ConfigurationError("\n".join(dict.fromkeys(faults)))
-    return providers
+    return Built(settings, providers, builder.credentials)
 
 
 class _Builder:
-    def __init__(self, settings: Settings, http: aiohttp.ClientSession, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, settings: Settings, http: aiohttp.ClientSession, environ: Mapping[str, str], before: Built | None
+    ) -> None:
         self._settings = settings
         self._http = http
         self._environ = environ
         self._tls: ssl.SSLContext = trust()
-        self._credentials: dict[tuple[str, Cloud], Credentials] = {}
+        self.credentials: dict[tuple[str, Cloud], Credentials] = {}
+        if before is not None:
+            self.credentials |= {
+                (name, cloud): known
+                for (name, cloud), known in before.credentials.items()
+                if settings.credentials.get(name) == before.settings.credentials[name]
+            }
 
     def provider(self, name: str) -> Provider:
         settings = self._settings.providers[name]
@@ -102,13 +124,13 @@ class _Builder:
     def _named(self, provider: str, name: str, cloud: Cloud) -> Credentials:
         if name not in self._settings.credentials:
             raise ConfigurationError(f"providers.{provider}.credentials: there is no [credentials.{name}]")
-        if (name, cloud) not in self._credentials:
+        if (name, cloud) not in self.credentials:
             try:
                 source = self._source(name, cloud)
             except ConfigurationError as error:
                 raise ConfigurationError(f"credentials.{name}: {error}") from error
-            self._credentials[name, cloud] = Credentials(name, source)
-        return self._credentials[name, cloud]
+            self.credentials[name, cloud] = Credentials(name, source)
+        return self.credentials[name, cloud]
 
     def _source(self, name: str, cloud: Cloud) -> KeySource:
         match self._settings.credentials[name]:

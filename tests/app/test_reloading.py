@@ -11,6 +11,7 @@ import aiohttp
 import pytest
 from structlog.testing import capture_logs
 from support.inprocess import API_KEY, API_KEY_HASH, Site, read, rfb_handshake
+from support.issuer import AUDIENCE, ISSUER, Issuer, new_key, signed
 from support.programs import eventually
 from support.scripted_server import Connection, ScriptedServer
 
@@ -250,6 +251,26 @@ async def test_a_gateway_without_seal_keys_goes_on_with_its_own(tmp_path: Path):
         assert (await _granted(here.site, ticket))[0] == 401
 
 
+async def test_an_issuers_keys_are_known_still_while_it_is_away(tmp_path: Path):
+    key = new_key("ES256", "one")
+    async with Issuer(key).running() as issuer:
+        jwt = {"jwks_url": issuer.url, "issuer": ISSUER, "audience": AUDIENCE}
+        access = {"mode": "jwt", "jwt": jwt}
+        tables = configuration(tmp_path, {"vm": "tcp://127.0.0.1:1"}, access=access)
+        async with reloadable(tmp_path, tables) as here:
+            assert (await _granted(here.site, signed(key)))[0] == 200
+            issuer.answer = {"status": 500}
+            other = access | {"jwt": jwt | {"user_claim": "email"}}
+            (done,) = await here.goes_over_to(tables | {"access": other})
+            assert done["changed"] == ["access.jwt.user_claim"]
+            assert (await _granted(here.site, signed(key, email="bob")))[0] == 200
+            assert issuer.asked == 1
+            elsewhere = access | {"jwt": jwt | {"jwks_url": f"{issuer.url}?2"}}
+            await here.goes_over_to(tables | {"access": elsewhere})
+            assert (await _granted(here.site, signed(key)))[0] == 401
+            assert issuer.asked == 2
+
+
 async def test_a_file_that_changes_is_read_once_it_has_settled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(module, "POLL", 0.02)
     monkeypatch.setattr(module, "SETTLED", 0.2)
@@ -288,5 +309,7 @@ async def test_a_bug_in_a_reload_ends_neither_the_gateway_nor_its_watch(
                 with capture_logs() as lines:
                     here.reloader.asked.set()
                     await eventually(lambda lines=lines: any(line["event"] == "configuration.bug" for line in lines))
+            assert here.audited() == 2 * [("failed", "signal")]
+            assert await here.site.metric("vnc_gateway_reloads_total", outcome="failed") == 2
         finally:
             watching.cancel()

@@ -76,7 +76,7 @@ def provider(
             },
         }
     )
-    return build(settings, http, {})["x"]
+    return build(settings, http, {}).providers["x"]
 
 
 async def locate(provider: Provider, instance: str) -> Target:

@@ -16,6 +16,7 @@ from gateway.providers.build import build
 from gateway.providers.http import HttpProvider
 from gateway.providers.huawei import HuaweiProvider
 from gateway.providers.outlet import trust
+from gateway.providers.provider import Provider
 from gateway.providers.static import StaticProvider
 
 KEY = {"source": "static", "access_key": "AK", "secret_key": "SK"}
@@ -44,7 +45,7 @@ async def test_every_type(http: aiohttp.ClientSession) -> None:
         ),
         http,
         {},
-    )
+    ).providers
     kinds = [AlibabaProvider, HuaweiProvider, StaticProvider, HttpProvider]
     assert [type(provider) for provider in providers.values()] == kinds
     assert [provider.name for provider in providers.values()] == list(providers)
@@ -77,7 +78,7 @@ async def test_the_settings_of_a_cloud_reach_its_targets(
         allowed_hosts=["127.0.0.1"],
         password="vnc",
     )
-    provider = build(settings({"x": given}), http, {})["x"]
+    provider = build(settings({"x": given}), http, {}).providers["x"]
     target = await provider.locate("i-1", session="s", user="u", reference="r")
     assert (target.host, target.port, target.scheme) == ("127.0.0.1", 7, "ws")
     assert (target.origin, target.subprotocols, target.headers) == ("https://o.test", (), {"X-A": "b"})
@@ -87,11 +88,28 @@ async def test_the_settings_of_a_cloud_reach_its_targets(
 async def test_a_named_credential_is_one_for_all_who_use_it(api: FakeApi, http: aiohttp.ClientSession) -> None:
     api.answer(Reply({"Code": "SignatureDoesNotMatch"}, status=403))
     both = {name: cloud("alibaba", endpoint=api.endpoint, region=name) for name in ("r-1", "r-2")}
-    providers = build(settings({"a": both["r-1"], "b": both["r-2"]}), http, {})
+    providers = build(settings({"a": both["r-1"], "b": both["r-2"]}), http, {}).providers
     for provider in providers.values():
         with pytest.raises(KeyRejected):
             await provider.locate("i-1", session="s", user="u", reference="r")
     assert len(api.seen) == 1
+
+
+async def rejected(provider: Provider) -> None:
+    with pytest.raises(KeyRejected):
+        await provider.locate("i-1", session="s", user="u", reference="r")
+
+
+async def test_a_rejected_key_stays_at_rest_until_it_is_another(api: FakeApi, http: aiohttp.ClientSession) -> None:
+    api.answer(Reply({"Code": "SignatureDoesNotMatch"}, status=403))
+    before = build(settings({"a": cloud("alibaba", endpoint=api.endpoint)}), http, {})
+    await rejected(before.providers["a"])
+    for region, key, asked in (("r-2", KEY, 1), ("r-2", KEY | {"secret_key": "other"}, 2)):
+        wanted = settings({"a": cloud("alibaba", endpoint=api.endpoint, region=region)}, {"prod": key})
+        before = build(wanted, http, {}, before)
+        await rejected(before.providers["a"])
+        assert len(api.seen) == asked
+    assert build(settings({}), http, {}, before).credentials == {}
 
 
 @pytest.mark.parametrize("kind", ["alibaba", "huawei"])
@@ -109,7 +127,7 @@ async def test_every_source_of_keys(api: FakeApi, http: aiohttp.ClientSession, k
         "meta": {"source": "ecs_metadata", "role": "r", "endpoint": api.endpoint},
     }
     given = {name: cloud(kind, credentials=name, endpoint=api.endpoint) for name in sources}
-    providers = build(settings(given, sources), http, environ)
+    providers = build(settings(given, sources), http, environ).providers
     metadata = {"access": "AK-meta", "secret": "SK", "securitytoken": "T", "expires_at": "2099-01-01T00:00:00Z"}
     document = {
         "VncUrl": "wss%3A%2F%2Fa.aliyun.com%2F",
