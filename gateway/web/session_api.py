@@ -105,7 +105,20 @@ class SessionApi:
         return record
 
     async def _end(self, record: SessionRecord, request: web.Request, key: Key) -> None:
-        grant = record.grant
+        outcome = "failed"
+        try:
+            await self._directory.end(record, by=key.name)
+            outcome = "done"
+        except Full as full:
+            outcome = problems.TOO_MANY.name
+            raise Refused(problems.TOO_MANY) from full
+        except StateAway:
+            outcome = problems.STATE_AWAY.name
+            raise
+        finally:
+            self._audit_end(record.grant, request, key, outcome)
+
+    def _audit_end(self, grant: Grant, request: web.Request, key: Key, outcome: str) -> None:
         self._audit.note(
             "session_end_asked",
             actor=key.name,
@@ -114,13 +127,9 @@ class SessionApi:
             console=grant.console,
             grant=grant.id,
             session=grant.session,
-            outcome="done",
+            outcome=outcome,
             user=grant.user,
         )
-        try:
-            await self._directory.end(record, by=key.name)
-        except Full as full:
-            raise Refused(problems.TOO_MANY) from full
 
 
 def _query(request: web.Request, known: tuple[str, ...]) -> dict[str, str]:

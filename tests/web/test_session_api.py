@@ -1,9 +1,11 @@
 """The admin API's sessions: facts, filters, pages, and those of other replicas (product.md, "Admin listener")."""
 
 import asyncio
+import json
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -207,11 +209,17 @@ async def test_a_session_of_another_replica_is_ended_for_good(monkeypatch: pytes
         assert (await ask(running, "DELETE", "/sessions/s4"))[0] == 404
 
 
-async def test_while_the_state_is_away_those_of_this_replica_are_told_and_end_at_once(monkeypatch: pytest.MonkeyPatch):
+async def test_while_the_state_is_away_those_of_this_replica_are_told_and_end_at_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
     async def away(self: MemoryState, *_: object) -> None:
         raise StateAway("no answer")
 
-    async with ScriptedServer(idle).running() as server, site({"vm": server.url, "vm2": server.url}) as running:
+    audit = {"target": "file", "file": str(tmp_path / "audit.jsonl")}
+    async with (
+        ScriptedServer(idle).running() as server,
+        site({"vm": server.url, "vm2": server.url}, audit=audit) as running,
+    ):
         ws = await running.dial()
         await rfb_handshake(ws)
         for name in ("sessions", "session", "end_session"):
@@ -227,3 +235,5 @@ async def test_while_the_state_is_away_those_of_this_replica_are_told_and_end_at
             status, problem = await ask(running, "DELETE", path)
             assert (status, problem["name"]) == (503, "state_away")
             assert await asyncio.wait_for(ending(browser), 20) == (4410, "ended_by_admin")
+    lines = [json.loads(line) for line in (tmp_path / "audit.jsonl").read_text().splitlines()]
+    assert [line["outcome"] for line in lines if line["act"] == "session_end_asked"] == ["state_away", "state_away"]
