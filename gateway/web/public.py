@@ -123,7 +123,7 @@ class PublicSite:
         console = self._asked(request)
         self._check_open_for_work()
         caller = self._caller(request)
-        await self._check_before_spending(console, caller)
+        spent = await self._check_before_spending(console, caller)
         with _refusals():
             opening = await self._access.grant(console, caller)
         self._known(request)
@@ -136,7 +136,9 @@ class PublicSite:
             source=caller.source,
             returned=opening.returned,
         )
-        self._check_room(grant.session, grant.user, caller.source, console)  # a page never learns why an upgrade failed
+        if not spent:  # where it was, there was room; should that be gone, the page needs what it can come again with
+            # A page never learns why an upgrade failed.
+            self._check_room(grant.session, grant.user, caller.source, console)
         body = {
             "ticket": opening.ticket,
             "resume": opening.resume,
@@ -191,11 +193,15 @@ class PublicSite:
         if not self._readiness.state_up():
             raise Refused(problems.STATE_AWAY)
 
-    async def _check_before_spending(self, console: str, caller: Caller) -> None:
-        """Refuse for want of room before a ticket is spent, so that its holder can come again with it."""
+    async def _check_before_spending(self, console: str, caller: Caller) -> bool:
+        """Refuse for want of room before a ticket is spent, so that its holder can come again with it.
+
+        Whether one will be.
+        """
         user = await self._access.holder(console, caller)
         if user is not None:
             self._check_room("", user, caller.source, console)
+        return user is not None
 
     def _check_room(self, session: str, user: str, source: str, console: str) -> None:
         if self._registry.full_for(session):

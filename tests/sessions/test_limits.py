@@ -10,6 +10,7 @@ from support.inprocess import API_KEY, Site, ending, rfb_handshake, site
 from support.scripted_server import ScriptedServer, idle
 
 from gateway.sessions import registry
+from gateway.state.memory import MemoryState
 
 CONSOLES = ("vm", "two", "three")
 
@@ -97,6 +98,34 @@ async def test_a_ticket_is_not_spent_on_a_refusal_for_want_of_room(limits: dict[
             assert answer.status == 200
         async with at.http.post(f"{at.url}/grant/lab/vm", headers=bearer) as answer:
             assert answer.status == 401
+
+
+async def test_whose_ticket_is_spent_when_the_last_room_goes_can_come_again(monkeypatch: pytest.MonkeyPatch):
+    async with (
+        ScriptedServer(idle).running() as server,
+        site(dict.fromkeys(CONSOLES, server.url), limits={"sessions": 1}, access={"mode": "ticket"}) as at,
+    ):
+        last, mine = await minted(at, "lab/two"), await minted(at, "lab/vm")
+        taken: list[aiohttp.ClientWebSocketResponse] = []
+        redeem = MemoryState.take_ticket
+
+        async def redeemed_too_late(state: MemoryState, ticket: str) -> str | None:
+            if ticket == mine:
+                taken.append(await at.dial(f"lab/two?ticket={last}"))
+            return await redeem(state, ticket)
+
+        monkeypatch.setattr(MemoryState, "take_ticket", redeemed_too_late)
+        grant = await granted(at, mine)
+        with pytest.raises(aiohttp.WSServerHandshakeError, match="503"):
+            await at.dial(f"lab/vm?ticket={grant['ticket']}")
+        bearer = {"Authorization": f"Bearer {grant['resume']}"}
+        async with at.http.post(f"{at.url}/grant/lab/vm", headers=bearer) as answer:
+            assert answer.status == 503
+        await taken[0].close()
+        async with asyncio.timeout(10):
+            while await at.metric("vnc_gateway_sessions"):
+                await asyncio.sleep(0.02)
+        await granted(at, grant["resume"])
 
 
 async def minted(at: Site, console: str) -> str:
