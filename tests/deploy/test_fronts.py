@@ -161,7 +161,7 @@ async def test_its_logs_have_no_ticket(site: Site):
 
 
 @pytest.mark.parametrize("front", [HAPROXY, THROUGH], ids=str)
-def test_balancers_know_of_a_drain_before_sessions_end(front: Front):
+async def test_balancers_know_of_a_drain_before_sessions_end(front: Front):
     every, times = re.search(r"check .*inter (\d+)s fall (\d+)", (DEPLOY / front.file).read_text()).groups()
     assert int(every) * (int(times) + 1) < Limits().drain_delay
 
