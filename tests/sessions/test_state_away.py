@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import time
 from statistics import median
 
@@ -20,6 +21,9 @@ from gateway.sessions import heartbeat
 from gateway.sessions.fight import SHORT
 from gateway.simulator.clouds import alibaba
 from gateway.simulator.simulator import Simulator
+
+AWAY = float(os.environ.get("AWAY_SECONDS", "0"))
+"""Beyond what the test itself takes: leases and records live for 30 s, and must be there again after any time."""
 
 pytestmark = [needs("redis"), pytest.mark.asyncio(loop_scope="module")]
 
@@ -60,6 +64,10 @@ async def test_living_sessions_go_on_without_redis_and_new_ones_are_told_to_come
                     async with asyncio.timeout(0.2):
                         assert await read(ws, 1) == BELL
                         break
+            until = time.monotonic() + AWAY
+            while time.monotonic() < until:
+                await press(ws)
+                await asyncio.sleep(1)
         finally:
             await shared.start()
 
