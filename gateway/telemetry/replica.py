@@ -1,12 +1,21 @@
 """What this process is called among replicas: in logs, audit lines, traces and the shared state."""
 
 import os
+import secrets
 import socket
+from functools import cache
 
 
 def replica() -> str:
-    """The host's name and the process's number: workers of one host differ, and so do containers, all of them number 1.
+    """The host's name, the process's number and a few random digits.
 
+    Workers of one host differ by their numbers; containers are all number 1, and may have one host name between them.
     Asked anew each time: a forked worker has another one than its parent.
     """
-    return f"{socket.gethostname()}-{os.getpid()}"
+    pid = os.getpid()
+    return f"{socket.gethostname()}-{pid}-{_digits(pid)}"
+
+
+@cache
+def _digits(_pid: int) -> str:
+    return secrets.token_hex(3)

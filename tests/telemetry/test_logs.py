@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import os
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -138,7 +139,7 @@ def test_each_json_line_says_which_replica_wrote_it():
     structlog.get_logger().info("x", replica="somebody-else")
     logging.getLogger("library").warning("y")
     assert [json.loads(line)["replica"] for line in out.getvalue().splitlines()] == [replica(), replica()]
-    assert replica().endswith(f"-{os.getpid()}")
+    assert re.fullmatch(rf".+-{os.getpid()}-[0-9a-f]{{6}}", replica())
 
 
 def test_a_second_call_replaces_the_first():
