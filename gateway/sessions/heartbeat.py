@@ -5,14 +5,14 @@ state how it is kept, and to Leases whose console is lost.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 
 import structlog
 
 from gateway.sessions.leases import Leases
 from gateway.sessions.registry import Registry
-from gateway.state.state import BEAT, Ended, Gap, State, StateAway, Taken
+from gateway.state.state import BEAT, Ended, Gap, Lease, State, StateAway, Taken
 
 AGAIN = 1.0
 """Seconds until a beat is tried again that could not be told: also of a state that says nothing when it is back."""
@@ -27,6 +27,10 @@ PARTING = 2.0
 """Seconds at the end of the process to forget the last sessions; what is left is forgotten without us."""
 
 
+Told = tuple[str, int]
+"""A session's state, and the epoch of its lease: 0 before it has one. Both are told anew when they change."""
+
+
 class Heartbeat:
     """The beats of one replica, for the sessions of `registry` and their `leases`."""
 
@@ -34,7 +38,7 @@ class Heartbeat:
         self._state = state
         self._leases = leases
         self._registry = registry
-        self._told: dict[str, str] = {}  # id -> state
+        self._told: dict[str, Told] = {}
         self._due = 0.0
         self._log = structlog.get_logger()
 
@@ -60,8 +64,9 @@ class Heartbeat:
         while True:
             try:
                 await part()
-            except StateAway:
-                pass
+            except StateAway as away:
+                if self._state.up:  # else the state has said so
+                    self._log.warning("heartbeat.failed", cause=str(away))
             except Exception:  # without beats all sessions here would lose their consoles
                 self._log.exception("heartbeat.bug")
             await asyncio.sleep(AGAIN)
@@ -76,37 +81,30 @@ class Heartbeat:
             changed.clear()
             if not self._state.up:
                 raise StateAway("nothing is written down for nobody")
-            await (self._beat() if _now() >= self._due else self._tell_changes())
+            leases, told = self._leases.held, self._telling()
+            if _now() >= self._due:
+                self._due = _now() + BEAT
+                await self._beat(leases, told)
+            elif new := dict(told.items() - self._told.items()):  # begun, or in another state
+                await self._beat([lease for lease in leases if lease.holder.session in new], new)
+            await self._forget_gone()
+            await self._state.look_around()
 
-    async def _beat(self) -> None:
-        """Tell everything."""
-        self._due = _now() + BEAT
-        leases = self._leases.held
-        states = self._states()
-        beat = await self._state.beat(leases, await self._records(states.keys()))
-        self._told |= states
+    async def _beat(self, leases: Sequence[Lease], told: Mapping[str, Told]) -> None:
+        beat = await self._state.beat(leases, await self._records(told.keys()))
+        self._told |= told
         for _, theirs in beat.lost:
             self._leases.taken(theirs)
         for id_, by in beat.ended.items():
             self._registry.end(id_, by)
-        for lease in set(leases).difference(self._leases.held):
-            await self._state.release(lease)  # over since: the beat may have come after its own release
-        await self._forget_gone()
-
-    async def _tell_changes(self) -> None:
-        """Tell what has begun, is in another state or over since the last time."""
-        states = dict(self._states().items() - self._told.items())
-        if states:
-            beat = await self._state.beat([], await self._records(states.keys()))
-            self._told |= states
-            for id_, by in beat.ended.items():
-                self._registry.end(id_, by)
-        await self._forget_gone()
+        if over := set(leases).difference(self._leases.held):
+            await self._state.release(*over)  # since: the beat may have come after its own release
 
     async def _forget_gone(self) -> None:
-        for id_ in self._told.keys() - self._states().keys():
-            await self._state.forget(id_)
-            del self._told[id_]
+        if gone := self._told.keys() - self._telling().keys():
+            await self._state.forget(*gone)
+            for id_ in gone:
+                del self._told[id_]
 
     async def _listen(self) -> None:
         async with aclosing(self._state.news()) as each:
@@ -120,9 +118,12 @@ class Heartbeat:
                         self._due = _now()
                         self._registry.changed.set()
 
-    def _states(self) -> dict[str, str]:
-        """Each session's state by its id; of two sessions of one grant the newer one's."""
-        return {session.grant.session: session.state for session in self._registry}
+    def _telling(self) -> dict[str, Told]:
+        """What there is to tell of each session, by its id; of two sessions of one grant the newer one's."""
+        epochs = {lease.holder.session: lease.epoch for lease in self._leases.held}
+        return {
+            session.grant.session: (session.state, epochs.get(session.grant.session, 0)) for session in self._registry
+        }
 
     async def _records(self, ids: Collection[str]) -> dict[str, str]:
         """Records by id, in the same way."""

@@ -3,6 +3,7 @@
 Leaves to the state who has what anywhere, and to the heartbeat when it is asked.
 """
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -36,7 +37,7 @@ class Leases:
         """
         wanted = Holder(grant.session, grant.user, time.time())
         may_take = takes and grant.rights.takeover
-        lease = await self._state.lease(grant.console, wanted, take=may_take and not returns)
+        lease = await self._asked(grant.console, wanted, take=may_take and not returns)
         if isinstance(lease, Holder):
             refusal = TakenOver if may_take else InUse
             raise refusal(f"session {lease.session} has the console", user=lease.user, since=lease.since)
@@ -52,6 +53,18 @@ class Leases:
                 del self._here[grant.console]
             with suppress(StateAway):  # it runs out by itself
                 await self._state.release(lease)
+
+    async def _asked(self, console: str, wanted: Holder, *, take: bool) -> Lease | Holder:
+        """What the state says; who is cancelled meanwhile leaves no lease behind that nobody keeps."""
+        asking = asyncio.ensure_future(self._state.lease(console, wanted, take=take))
+        try:
+            return await asyncio.shield(asking)
+        except asyncio.CancelledError:
+            with suppress(StateAway):  # it runs out by itself
+                given = await asking
+                if isinstance(given, Lease):
+                    await self._state.release(given)
+            raise
 
     async def confirm(self, lease: Lease) -> None:
         """Make sure that `lease` is still the latest one, as far as the state can be asked.

@@ -1,7 +1,7 @@
 """Values that are kept for a time: tickets by their hash, ends of sessions by their id."""
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 
 class Expiring:
@@ -33,6 +33,11 @@ class Expiring:
         value = self.get(key)
         self._values.pop(key, None)
         return value
+
+    def left(self) -> Iterator[tuple[str, str, float]]:
+        """Keys, values, and the seconds that each is still kept."""
+        now = self._clock()
+        return iter([(key, value, until - now) for key, (until, value) in self._values.items() if now < until])
 
     def _forget(self) -> None:
         now = self._clock()

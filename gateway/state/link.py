@@ -19,6 +19,7 @@ from redis.exceptions import (
     AuthenticationError,
     MasterDownError,
     NoPermissionError,
+    OutOfMemoryError,
     ReadOnlyError,
     RedisError,
     ResponseError,
@@ -51,6 +52,9 @@ LOOK_EVERY = 0.5
 
 MIN_VERSION = (6, 2)  # GETDEL
 
+PASSING = frozenset({"MISCONF", "NOREPLICAS", "BUSY"})
+"""Codes of refusals that redis-py has no type for: its disk or its replicas fail Redis, or a script holds it up."""
+
 Command = tuple[str | int | float, ...]
 
 
@@ -61,7 +65,10 @@ class Call(Protocol):
 
 
 class Link:
-    """Redis at `address`, away until it was looked for. `on_back` is given a way to ask it before anybody else is."""
+    """Redis at `address`, away until it was looked for. `on_back` is given a way to ask it before anybody else is.
+
+    What it asks must show that all of us may be asked: where Redis refuses it for good, that raises ConfigurationError.
+    """
 
     def __init__(self, address: Address) -> None:
         self.redis, self._clients = clients(address)
@@ -75,7 +82,7 @@ class Link:
 
     @property
     def up(self) -> bool:
-        """Whether Redis answered when last asked."""
+        """Whether Redis answered when last asked, and takes what it is to keep."""
         return not self._away.is_set()
 
     async def ask(self, *commands: Command) -> list[Any]:
@@ -89,17 +96,12 @@ class Link:
 
         Raises StateAway, or ConfigurationError if it may not.
         """
-        try:
-            (info,) = await self._ask(("INFO",))
-        except StateAway as away:
-            if isinstance(away.__cause__, AuthenticationError | NoPermissionError):
-                raise ConfigurationError(f"state.url: refused by {away}") from away
-            raise
+        (info,) = await self._may_ask(("INFO",))
         if fault := unfit(info):
             raise ConfigurationError(f"state.url: {self._address} {fault}")
         if info.get("role") != "master" or info.get("loading"):
             raise StateAway(f"{self._address}: is no master, or not yet")
-        await self.on_back(self._ask)
+        await self.on_back(self._may_ask)
         self._away.clear()
         self._log.info("state.up", state=str(self._address), away_s=round(time.monotonic() - self._since, 3))
 
@@ -118,11 +120,25 @@ class Link:
                 if said != str(error):
                     said = str(error)
                     self._log.error("state.unfit", cause=said)
+            except Exception:  # without looks Redis would be away for ever
+                self._log.exception("state.bug")
 
     async def aclose(self) -> None:
         """Let go of all connections."""
         for each in self._clients:
             await each.aclose()
+
+    async def _may_ask(self, *commands: Command) -> list[Any]:
+        try:
+            return await self._ask(*commands)
+        except StateAway as away:
+            cause = away.__cause__
+            refused = isinstance(cause, ResponseError) and not _passing(
+                cause
+            )  # scripts have no type for missing rights
+            if refused or isinstance(cause, AuthenticationError):
+                raise ConfigurationError(f"state.url: refused by {away}") from away
+            raise
 
     async def _ask(self, *commands: Command) -> list[Any]:
         answers: list[Any] = []
@@ -141,7 +157,7 @@ class Link:
                 return await self._send(commands)
         except (RedisError, OSError) as error:  # a timeout is an OSError
             why = str(error) or "no answer"
-            if not isinstance(error, ResponseError) or isinstance(error, ReadOnlyError | MasterDownError):
+            if not isinstance(error, ResponseError) or _passing(error) or isinstance(error, NoPermissionError):
                 self._lost(why)
             raise StateAway(f"{self._address}: {why}") from error
         finally:
@@ -167,6 +183,12 @@ class Link:
 
 async def _nothing(_: Call) -> None:
     pass
+
+
+def _passing(error: ResponseError) -> bool:
+    """Whether Redis refuses what is asked of it for a while, whoever asks."""
+    typed = isinstance(error, ReadOnlyError | MasterDownError | OutOfMemoryError)
+    return typed or str(error).split(" ")[0] in PASSING
 
 
 def unfit(info: Mapping[str, Any]) -> str:

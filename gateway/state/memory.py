@@ -30,7 +30,7 @@ class MemoryState:
         self._budgets = Budgets(clock)
         self._leases: dict[str, Lease] = {}
         self._epochs = count(1)
-        self._sessions: dict[str, str] = {}
+        self._sessions: dict[str, tuple[int, str]] = {}  # epochs and records
         self._listeners: set[asyncio.Queue[News]] = set()
 
     async def put_ticket(self, ticket: str, value: str, ttl: float) -> bool:
@@ -53,7 +53,7 @@ class MemoryState:
         """See State."""
         kept = self._ended.put(session, by, ttl)
         if kept:
-            self._tell(Ended(session, by))
+            self._tell(Ended(session, by, ttl))
         return kept
 
     async def ended(self, session: str) -> bool:
@@ -76,10 +76,11 @@ class MemoryState:
             self._tell(Taken(lease))
         return lease
 
-    async def release(self, lease: Lease) -> None:
+    async def release(self, *leases: Lease) -> None:
         """See State."""
-        if self._leases.get(lease.console) == lease:
-            del self._leases[lease.console]
+        for lease in leases:
+            if self._leases.get(lease.console) == lease:
+                del self._leases[lease.console]
 
     async def beat(self, leases: Sequence[Lease], sessions: Mapping[str, str]) -> Beat:
         """See State."""
@@ -88,21 +89,30 @@ class MemoryState:
             latest = self._leases.setdefault(lease.console, lease)
             if latest.epoch > lease.epoch:
                 lost.append((lease, latest))
-        self._sessions.update(sessions)
+        epochs = {lease.holder.session: lease.epoch for lease in leases}
+        for id_, text in sessions.items():
+            epoch = epochs.get(id_, 0)
+            if epoch >= self._sessions.get(id_, (0, ""))[0]:
+                self._sessions[id_] = epoch, text
         ended = ((id_, self._ended.get(id_)) for id_ in sessions)
         return Beat(lost, {id_: by for id_, by in ended if by is not None})
 
+    async def look_around(self) -> None:
+        """See State. Nothing is lost here, and there is nobody else."""
+
     async def sessions(self) -> list[str]:
         """See State."""
-        return list(self._sessions.values())
+        return [text for _, text in self._sessions.values()]
 
     async def session(self, id_: str) -> str | None:
         """See State."""
-        return self._sessions.get(id_)
+        _, text = self._sessions.get(id_, (0, None))
+        return text
 
-    async def forget(self, id_: str) -> None:
+    async def forget(self, *ids: str) -> None:
         """See State."""
-        self._sessions.pop(id_, None)
+        for id_ in ids:
+            self._sessions.pop(id_, None)
 
     async def news(self) -> AsyncGenerator[News, None]:
         """See State."""

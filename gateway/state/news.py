@@ -13,9 +13,9 @@ QUIET = 5.0
 """Seconds without a word before Redis is asked whether it is there, and for its answer: a dead line is silent, too."""
 
 
-def ended(session: str, by: str) -> str:
+def ended(session: str, by: str, ttl: float) -> str:
     """The message that `session` was ended; that of a taken console is made by a script."""
-    return json.dumps({"ended": session, "by": by})
+    return json.dumps({"ended": session, "by": by, "ttl": ttl})
 
 
 async def heard(pubsub: PubSub, channel: str) -> AsyncGenerator[News, None]:
@@ -44,7 +44,7 @@ def _news(text: str) -> News | None:
     try:
         fields: dict[str, Any] = json.loads(text)
         if "ended" in fields:
-            return Ended(str(fields["ended"]), str(fields["by"]))
+            return Ended(str(fields["ended"]), str(fields["by"]), float(fields.get("ttl", 0)))
         taken = fields["taken"]
         holder = Holder(taken["session"], taken["user"], float(taken["since"]))
         return Taken(Lease(taken["console"], holder, int(taken["epoch"])))

@@ -11,20 +11,25 @@ from contextlib import aclosing, asynccontextmanager, suppress
 from itertools import count
 
 import structlog
-from redis.exceptions import OutOfMemoryError, RedisError
+from redis.exceptions import NoPermissionError, RedisError
 
 from gateway.config.state import Address
 from gateway.state import scripts
 from gateway.state.budgets import Budgets
+from gateway.state.expiring import Expiring
 from gateway.state.link import LOOK_EVERY, Call, Command, Link
 from gateway.state.news import ended, heard
-from gateway.state.state import BUDGET_WINDOW, LIFE, Beat, Holder, Lease, News, Spent, StateAway, ticket_id
+from gateway.state.state import BUDGET_WINDOW, LIFE, Beat, Ended, Holder, Lease, News, Spent, StateAway, ticket_id
 
 LIFE_MS = int(1000 * LIFE)
 MICROSECONDS = 1_000_000
 
 KEYS_AT_ONCE = 1000
 """Keys that Redis looks at in one step of a search."""
+
+
+MAX_ENDS = 10_000
+"""Ends that a replica can put back: in a quarter of a second or so. Those beyond are in Redis alone."""
 
 
 class RedisState:
@@ -36,11 +41,13 @@ class RedisState:
         self._clock = clock
         self._link = link
         self._ask = link.ask
-        link.on_back = self._put_back_budgets
+        link.on_back = self._back
         self._budgets = Budgets(clock)
+        self._ends = Expiring(MAX_ENDS, clock)
         self._names = (f"{secrets.token_hex(6)}:{number}" for number in count())
         self._replicas: dict[str, float] = {}
         self._beat_at = -LIFE
+        self._flushed = False
         self._counted_at = -LIFE
 
     @property
@@ -50,7 +57,8 @@ class RedisState:
 
     async def put_ticket(self, ticket: str, value: str, ttl: float) -> bool:
         """See State."""
-        return await self._kept(("SET", self._key("ticket", ticket_id(ticket)), value, "PX", _ms(ttl), "NX"))
+        (kept,) = await self._ask(("SET", self._key("ticket", ticket_id(ticket)), value, "PX", _ms(ttl), "NX"))
+        return bool(kept)
 
     async def take_ticket(self, ticket: str) -> str | None:
         """See State."""
@@ -67,8 +75,9 @@ class RedisState:
 
     async def end_session(self, session: str, ttl: float, by: str) -> bool:
         """See State."""
-        tell = ("PUBLISH", self._channel, ended(session, by))
-        return await self._kept(("SET", self._key("end", session), by, "PX", _ms(ttl)), tell)
+        await self._ask(self._ending(session, by, ttl), ("PUBLISH", self._channel, ended(session, by, ttl)))
+        self._note_end(Ended(session, by, ttl))
+        return True
 
     async def ended(self, session: str) -> bool:
         """See State."""
@@ -92,27 +101,46 @@ class RedisState:
         lease = _lease(console, fields)
         return lease if given else lease.holder
 
-    async def release(self, lease: Lease) -> None:
+    async def release(self, *leases: Lease) -> None:
         """See State."""
-        key = self._key("lease", lease.console)
-        await self._ask(self._script(scripts.RELEASE, key, lease.holder.session, lease.epoch))
+        await self._ask(
+            *(
+                self._script(scripts.RELEASE, self._key("lease", lease.console), lease.holder.session, lease.epoch)
+                for lease in leases
+            )
+        )
 
     async def beat(self, leases: Sequence[Lease], sessions: Mapping[str, str]) -> Beat:
         """See State."""
+        epochs = {lease.holder.session: lease.epoch for lease in leases}
         ends = [("MGET", *(self._key("end", id_) for id_ in sessions))] if sessions else []
         new, _, *answers = await self._ask(
-            *self._written("replica", self.replica, "beat_at", time.time()),
+            *self._present("beat_at"),
             *(self._renewing(lease) for lease in leases),
-            *(command for id_, text in sessions.items() for command in self._recorded(id_, text)),
+            *(self._recording(id_, epochs.get(id_, 0), text) for id_, text in sessions.items()),
             *ends,
         )
         lost = [
             (lease, _lease(lease.console, theirs)) for lease, theirs in zip(leases, answers, strict=False) if theirs
         ]
         known = {id_: by for id_, by in zip(sessions, answers[-1] if ends else (), strict=True) if by is not None}
-        with suppress(StateAway):  # the beat itself is done
-            await self._look_around(flushed=bool(new))
+        now = self._clock()
+        self._flushed = self._flushed or (bool(new) and now - self._beat_at < LIFE)
+        self._beat_at = now
         return Beat(lost, known)
+
+    async def look_around(self) -> None:
+        """See State."""
+        if self._flushed:
+            structlog.get_logger().warning("state.flushed")
+            await self._put_back(self._ask)
+            self._flushed = False
+        now = self._clock()
+        if now - self._counted_at >= LIFE / 2:
+            # One that is gone counts for a while longer: after a flush nobody is there at first.
+            self._replicas |= dict.fromkeys(await self._keys("replica"), now)
+            self._replicas = {name: seen for name, seen in self._replicas.items() if now - seen < 2 * LIFE}
+            self._counted_at = now
 
     async def sessions(self) -> list[str]:
         """See State."""
@@ -124,17 +152,23 @@ class RedisState:
         """See State."""
         return await self._text("HGET", self._key("session", id_), "record")
 
-    async def forget(self, id_: str) -> None:
+    async def forget(self, *ids: str) -> None:
         """See State."""
-        await self._ask(self._script(scripts.FORGET, self._key("session", id_), self.replica))
+        await self._ask(*(self._script(scripts.FORGET, self._key("session", id_), self.replica) for id_ in ids))
 
     async def news(self) -> AsyncGenerator[News, None]:
         """See State."""
         while True:
-            with suppress(RedisError, OSError):
+            try:
                 async with self._link.redis.pubsub() as pubsub, aclosing(heard(pubsub, self._channel)) as each:
                     async for news in each:
+                        if isinstance(news, Ended):
+                            self._note_end(news)
                         yield news
+            except NoPermissionError as error:
+                structlog.get_logger().error("state.deaf", cause=str(error))
+            except (RedisError, OSError):
+                pass
             with suppress(StateAway):  # where all of Redis is away, that is known now and not by the next beat
                 await self._ask(("PING",))
             await asyncio.sleep(LOOK_EVERY)
@@ -154,22 +188,20 @@ class RedisState:
         (text,) = await self._ask(command)
         return None if text is None else str(text)
 
-    async def _kept(self, *commands: Command) -> bool:
-        """Do what begins with a SET; False where Redis has no memory left for it."""
-        try:
-            answers = await self._ask(*commands)
-        except StateAway as away:
-            if isinstance(away.__cause__, OutOfMemoryError):
-                return False
-            raise
-        return bool(answers[0])
+    def _present(self, field: str) -> tuple[Command, Command]:
+        """Say that this replica is there; the answer to the first is 1 where the field was not."""
+        key = self._key("replica", self.replica)
+        return ("HSET", key, field, time.time()), ("PEXPIRE", key, LIFE_MS)
 
-    def _written(self, kind: str, name: str, *fields: str | float) -> tuple[Command, Command]:
-        key = self._key(kind, name)
-        return ("HSET", key, *fields), ("PEXPIRE", key, LIFE_MS)
+    def _recording(self, id_: str, epoch: int, text: str) -> Command:
+        return self._script(scripts.RECORD, self._key("session", id_), epoch, self.replica, text, LIFE_MS)
 
-    def _recorded(self, id_: str, text: str) -> tuple[Command, Command]:
-        return self._written("session", id_, "replica", self.replica, "record", text)
+    def _ending(self, session: str, by: str, ttl: float) -> Command:
+        return "SET", self._key("end", session), by, "PX", _ms(ttl)
+
+    def _note_end(self, end: Ended) -> None:
+        if self._ends.get(end.session) is None:  # its own are news to a replica as well
+            self._ends.put(end.session, end.by, end.ttl)
 
     def _renewing(self, lease: Lease) -> Command:
         fields = (*_holder(lease.holder), lease.epoch, self.replica, LIFE_MS)
@@ -180,23 +212,28 @@ class RedisState:
         window = int(MICROSECONDS * BUDGET_WINDOW)
         return self._script(scripts.SPEND, self._key("budget", budget), per_minute, window, name, *before)
 
-    async def _put_back_budgets(self, ask: Call) -> None:
-        """Tell Redis what was taken here lately, in case it has forgotten, or was not there then."""
-        await ask(*(self._spending(budget, 0, "") for budget in self._budgets))
+    async def _back(self, ask: Call) -> None:
+        """See that Redis keeps things and grants each command that is used, and put back what it may have lost."""
+        probe = self._key("probe", self.replica)  # nobody ever sees this key with anything in it for long
+        await ask(
+            *self._present("looked_at"),
+            ("HGET", self._key("replica", self.replica), "looked_at"),
+            self._script(scripts.PROBE, probe, self._channel),
+            ("SET", probe, "", "PX", LIFE_MS),
+            ("GET", probe),
+            ("MGET", probe),
+            ("GETDEL", probe),
+            ("DEL", probe),
+            ("SCAN", 0, "MATCH", probe, "COUNT", 1),
+            ("PUBLISH", self._channel, "{}"),
+            ("PING",),
+        )
+        await self._put_back(ask)
 
-    async def _look_around(self, *, flushed: bool) -> None:
-        """After a beat: put back what a flush has lost, and count the replicas."""
-        now = self._clock()
-        if flushed and now - self._beat_at < LIFE:
-            structlog.get_logger().warning("state.flushed")
-            await self._put_back_budgets(self._ask)
-        self._beat_at = now
-        if now - self._counted_at < LIFE / 2:
-            return
-        self._counted_at = now
-        # One that is gone counts for a while longer: after a flush nobody is there at first.
-        self._replicas |= dict.fromkeys(await self._keys("replica"), now)
-        self._replicas = {name: seen for name, seen in self._replicas.items() if now - seen < 2 * LIFE}
+    async def _put_back(self, ask: Call) -> None:
+        """Tell Redis what was taken and ended here lately, in case it has forgotten, or was not there then."""
+        await ask(*(self._spending(budget, 0, "") for budget in self._budgets))
+        await ask(*(self._ending(*end) for end in self._ends.left()))
 
     async def _keys(self, kind: str) -> list[str]:
         """All keys of a kind, each once."""

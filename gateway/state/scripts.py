@@ -50,6 +50,15 @@ if is[1] == ARGV[1] and is[2] == ARGV[2] then
 end
 """
 
+RECORD = """
+-- Write down a session, unless the record of a later owner of its console is there.
+local epoch, replica, record, life = unpack(ARGV)
+if (tonumber(redis.call('HGET', KEYS[1], 'epoch')) or 0) <= tonumber(epoch) then
+  redis.call('HSET', KEYS[1], 'epoch', epoch, 'replica', replica, 'record', record)
+  redis.call('PEXPIRE', KEYS[1], life)
+end
+"""
+
 FORGET = """
 -- Drop a record that this replica wrote.
 if redis.call('HGET', KEYS[1], 'replica') == ARGV[1] then
@@ -77,4 +86,19 @@ if name ~= '' then
 end
 redis.call('PEXPIRE', KEYS[1], window / 1000)
 return {0, limit - taken - 1}
+"""
+
+PROBE = """
+-- Leave nothing, by each command that the scripts above need: Redis is asked for it before it is trusted.
+redis.call('TIME')
+redis.call('HSET', KEYS[1], 'a', 1)
+redis.call('HGET', KEYS[1], 'a')
+redis.call('HMGET', KEYS[1], 'a')
+redis.call('PEXPIRE', KEYS[1], 1000)
+redis.call('DEL', KEYS[1])
+redis.call('ZADD', KEYS[1], 1, 'a')
+redis.call('ZCARD', KEYS[1])
+redis.call('ZRANGE', KEYS[1], 0, 0)
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', 1)
+redis.call('PUBLISH', ARGV[1], '{}')
 """

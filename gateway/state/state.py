@@ -71,10 +71,11 @@ class Beat:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """News: `session` was ended for good, `by` whom."""
+    """News: `session` was ended for good, `by` whom; it may not be returned to for `ttl` seconds."""
 
     session: str
     by: str
+    ttl: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,15 +138,19 @@ class State(Protocol):
         replicas are told of a lease that follows another.
         """
 
-    async def release(self, lease: Lease) -> None:
-        """Free the console, unless `lease` is not the latest one."""
+    async def release(self, *leases: Lease) -> None:
+        """Free the consoles of `leases`, but for those of which it is not the latest one."""
 
     async def beat(self, leases: Sequence[Lease], sessions: Mapping[str, str]) -> Beat:
         """Keep `leases`, and the records of `sessions` by their ids, for another LIFE; set again what is missing.
 
-        Due every BEAT for all that this replica has; in between for any part of it. Beside the leases that are lost:
-        which of `sessions` were ended.
+        Due every BEAT for all that this replica has; in between for any part of it. A session's lease goes with its
+        record: one of an older lease does not replace that of a newer. Beside the leases that are lost: which of
+        `sessions` were ended.
         """
+
+    async def look_around(self) -> None:
+        """Do what beats have found to be due and nobody should wait for: put back what was lost, count the replicas."""
 
     async def sessions(self) -> list[str]:
         """The records of all replicas' sessions."""
@@ -153,8 +158,8 @@ class State(Protocol):
     async def session(self, id_: str) -> str | None:
         """The record of one."""
 
-    async def forget(self, id_: str) -> None:
-        """Remove the record of a session, if this replica wrote it last."""
+    async def forget(self, *ids: str) -> None:
+        """Remove the records of sessions, of those that this replica wrote last."""
 
     def news(self) -> AsyncGenerator[News, None]:
         """What happens on any replica, this one's own included, from now on. Some may be lost."""

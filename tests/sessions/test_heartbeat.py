@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Se
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 from support.programs import eventually
 
 from gateway.access.grants import Grant
@@ -57,7 +58,7 @@ class Sessions(Registry):
 
 
 class Shared(MemoryState):
-    """A state that can be away, deaf and slow. `held_up`: set it to let beats go on."""
+    """A state that can be away, deaf and slow. `held_up`, `looking`: set them to let beats and looks around go on."""
 
     def __init__(self) -> None:
         super().__init__(lambda: 0.0, "here")
@@ -66,6 +67,9 @@ class Shared(MemoryState):
         self.beats: list[tuple[list[Lease], list[str]]] = []
         self.held_up = asyncio.Event()
         self.held_up.set()
+        self.looking = asyncio.Event()
+        self.looking.set()
+        self.forgotten: list[tuple[str, ...]] = []
 
     async def beat(self, leases: Sequence[Lease], sessions: Mapping[str, str]) -> Beat:
         if not self.up:
@@ -74,10 +78,14 @@ class Shared(MemoryState):
         await self.held_up.wait()
         return await super().beat(leases, sessions)
 
-    async def forget(self, id_: str) -> None:
+    async def forget(self, *ids: str) -> None:
         if not self.up:
             raise StateAway
-        await super().forget(id_)
+        self.forgotten.append(ids)
+        await super().forget(*ids)
+
+    async def look_around(self) -> None:
+        await self.looking.wait()
 
     async def news(self) -> AsyncGenerator[News, None]:
         yield Gap()
@@ -152,7 +160,7 @@ async def test_sessions_are_told_of_when_they_begin_and_forgotten_when_they_are_
     async with replicas(state) as (one, _):
         async with one.holding(ANA):
             await eventually(lambda: "s-ana" in state._sessions)
-            record = SessionRecord.from_json(state._sessions["s-ana"])
+            record = SessionRecord.from_json(str(await state.session("s-ana")))
             assert record is not None
             assert (record.grant, record.replica, record.state) == (ANA, "here", "open")
         await eventually(lambda: not state._sessions)
@@ -168,7 +176,57 @@ async def test_another_state_is_told_before_the_next_beat(monkeypatch: pytest.Mo
         await asyncio.sleep(0.1)
         assert len(state.beats) == beats, "nothing is told where nothing is new"
         session.state = "reconnecting"
-        await eventually(lambda: '"reconnecting"' in state._sessions["s-ana"])
+        await eventually(lambda: '"reconnecting"' in state._sessions["s-ana"][1])
+
+
+async def test_what_was_told_before_a_session_had_its_console_is_told_again(monkeypatch: pytest.MonkeyPatch):
+    """The record of an earlier owner, on a replica that was suspended, stands above one without a lease."""
+    monkeypatch.setattr(heartbeat, "LOOK", 0.02)
+    monkeypatch.setattr(heartbeat, "BEAT", 60)
+    state = Shared()
+    async with replicas(state) as (one, _):
+        state._sessions["s-ana"] = 1, "old"
+        session = one.sessions.began(Open(ANA))
+        await eventually(lambda: state.beats[-1][1] == ["s-ana"])
+        assert await state.session("s-ana") == "old"
+        next(state._epochs)
+        async with one.leases.holding(ANA, session.end, takes=True, returns=True):
+            await eventually(lambda: state._sessions["s-ana"][1] != "old")
+
+
+async def test_all_that_is_over_is_forgotten_at_once():
+    state = Shared()
+    async with replicas(state) as (one, _):
+        ids = {f"s{number}" for number in range(20)}
+        sessions = [one.sessions.began(Open(Grant(id_, id_, "ana", 2_000_000_000))) for id_ in ids]
+        await eventually(lambda: state._sessions.keys() == ids)
+        for session in sessions:
+            one.sessions.over(session)
+        await eventually(lambda: not state._sessions)
+        assert [set(each) for each in state.forgotten] == [ids]
+
+
+async def test_who_lost_a_console_does_not_wait_for_a_look_around(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(heartbeat, "BEAT", 0.05)
+    state = Shared()
+    state.deaf = True
+    state.looking.clear()
+    one = Replica(state)
+    async with one.holding(ANA) as (session, _), Replica(state).holding(BEN), one.heartbeat.beating():
+        await eventually(lambda: session.ended is not None)
+
+
+async def test_a_beat_that_fails_where_the_state_is_there_is_said(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(heartbeat, "AGAIN", 0.01)
+
+    class Refusing(Shared):
+        async def beat(self, leases: Sequence[Lease], sessions: Mapping[str, str]) -> Beat:
+            raise StateAway("somebody else's key")
+
+    with capture_logs() as logs:
+        async with Replica(Refusing()).heartbeat.beating():
+            await eventually(lambda: bool(logs))
+    assert (logs[0]["event"], logs[0]["cause"]) == ("heartbeat.failed", "somebody else's key")
 
 
 async def test_what_is_over_at_the_end_of_the_process_is_forgotten():
@@ -243,28 +301,51 @@ async def test_a_lease_is_confirmed_until_somebody_else_has_the_console():
             await one.confirm(lease)  # nobody can say
 
 
+class Late(Shared):
+    """A state whose answers to ana are on their way until `late` is set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.late = asyncio.Event()
+
+    async def lease(self, console: str, wanted: Holder, *, take: bool) -> Lease | Holder:
+        lease = await super().lease(console, wanted, take=take)
+        if wanted.user == "ana":
+            await self.late.wait()
+        return lease
+
+
+async def test_who_leaves_while_a_lease_is_on_its_way_leaves_none():
+    state = Late()
+
+    async def ana() -> None:
+        async with Leases(state).holding(ANA, lambda _: None, takes=True, returns=False):
+            raise AssertionError("the tab was closed")
+
+    asking = asyncio.create_task(ana())
+    await eventually(lambda: bool(state._leases))
+    asking.cancel()
+    await asyncio.sleep(0)
+    state.late.set()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    assert not state._leases
+
+
 async def test_answers_about_one_console_may_overtake_each_other():
     """Whoever was asked for last has it, also where its answer came first."""
-
-    class Late(Shared):
-        async def lease(self, console: str, wanted: Holder, *, take: bool) -> Lease | Holder:
-            lease = await super().lease(console, wanted, take=take)
-            if wanted.user == "ana":
-                await late.wait()
-            return lease
-
-    late = asyncio.Event()
-    leases = Leases(Late())
+    state = Late()
+    leases = Leases(state)
 
     async def ana() -> None:
         async with leases.holding(ANA, lambda _: None, takes=True, returns=False):
             raise AssertionError("the console is ben's")
 
     first = asyncio.create_task(ana())
-    await asyncio.sleep(0)
+    await eventually(lambda: bool(state._leases))
     ben = Open(BEN)
     async with leases.holding(BEN, ben.end, takes=True, returns=False) as lease:
-        late.set()
+        state.late.set()
         with pytest.raises(TakenOver):
             await first
         assert ben.ended is None

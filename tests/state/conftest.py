@@ -29,10 +29,16 @@ class Two:
     there: State
 
 
+@pytest.fixture(scope="module")
+def user() -> str:
+    """The documented user for gateways, as Redis reads it."""
+    (line,) = re.findall(r"^user .*$", DOCUMENTED.read_text(), re.MULTILINE)
+    return str(line)
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def guarded(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RedisServer]:
+async def guarded(tmp_path_factory: pytest.TempPathFactory, user: str) -> AsyncIterator[RedisServer]:
     """A Redis whose user for gateways is the documented one."""
-    (user,) = re.findall(r"^user .*$", DOCUMENTED.read_text(), re.MULTILINE)
     acl = tmp_path_factory.mktemp("redis") / "users.acl"
     acl.write_text(f"{user}\nuser default on nopass ~* &* +@all\n")
     async with redis_server(acl.parent, "--aclfile", str(acl)) as server:

@@ -1,5 +1,7 @@
 """Which Redis is trusted, and what is told of one that is not."""
 
+import asyncio
+import re
 import secrets
 from pathlib import Path
 
@@ -63,6 +65,59 @@ async def test_another_redis_that_is_of_no_use_is_not_used_when_it_comes_later(s
         await server.stop()
         server.options = ()
         await server.start()
+        await comes_up(state)
+
+
+async def test_a_redis_that_grants_less_than_is_needed_is_refused_at_the_start(guarded: RedisServer, user: str):
+    """Each right of docs/state.md; that to subscribe is missed when news are asked for."""
+    enough = re.findall(r"[~&+]\S+", user)
+    poor = guarded.url.replace("//", "//poor:secret@")
+    async with guarded.client() as redis:
+        for right in enough:
+            if right == "+subscribe":
+                continue
+            granted = [each for each in enough if each != right]
+            await redis.execute_command("ACL", "SETUSER", "poor", "reset", "on", ">secret", "-@all", *granted)
+            with pytest.raises(ConfigurationError, match=r"^state.url: refused by [^\n]+$"):
+                async with connected(address(poor), "vg:", "r"):
+                    raise AssertionError(f"it was taken without {right}")
+
+
+async def test_a_right_that_is_taken_away_later_makes_it_unfit(guarded: RedisServer):
+    rich = guarded.url.replace("//", "//rich:secret@")
+    everything = ("ACL", "SETUSER", "rich", "reset", "on", ">secret", "~*", "&*", "+@all")
+    async with guarded.client() as redis:
+        await redis.execute_command(*everything)
+        async with connected(address(rich), "vg:", "r") as state:
+            await redis.execute_command("ACL", "SETUSER", "rich", "-getdel")
+            with capture_logs() as logs:
+                await goes_away(state, lambda: state.take_ticket("t"))
+                await eventually(lambda: any(entry["event"] == "state.unfit" for entry in logs), within=30)
+            await redis.execute_command(*everything)
+            await comes_up(state)
+
+
+async def test_news_that_are_not_granted_are_said_to_be_missing(guarded: RedisServer):
+    deaf = guarded.url.replace("//", "//deaf:secret@")
+    async with guarded.client() as redis:
+        await redis.execute_command("ACL", "SETUSER", "deaf", "on", ">secret", "~*", "&*", "+@all", "-subscribe")
+        async with connected(address(deaf), "vg:", "r") as state:
+            with capture_logs() as logs:
+                listening = asyncio.ensure_future(anext(state.news()))
+                await eventually(lambda: bool(logs))
+                listening.cancel()
+                await asyncio.wait([listening])
+    assert logs[0]["event"] == "state.deaf"
+
+
+async def test_a_bug_in_a_look_is_not_the_last_look(server: RedisServer, monkeypatch: pytest.MonkeyPatch):
+    async with replicas(server.port) as (state,):
+        await server.stop()
+        await goes_away(state, lambda: state.ended("s"))
+        with capture_logs() as logs, monkeypatch.context() as broken:
+            broken.setattr(link, "unfit", lambda _: 1 / 0)
+            await server.start()
+            await eventually(lambda: any(entry["event"] == "state.bug" for entry in logs), within=30)
         await comes_up(state)
 
 

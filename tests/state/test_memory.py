@@ -53,8 +53,8 @@ async def test_news_that_a_listener_does_not_hear_are_bounded(monkeypatch):
     await asyncio.sleep(0)
     for number in range(5):
         await state.end_session(str(number), 30, "bastion")
-    assert [await first, await anext(news)] == [Ended("0", "bastion"), Ended("1", "bastion")]
+    assert [await first, await anext(news)] == [Ended("0", "bastion", 30), Ended("1", "bastion", 30)]
     await state.end_session("6", 30, "bastion")
-    assert await anext(news) == Ended("6", "bastion")
+    assert await anext(news) == Ended("6", "bastion", 30)
     await news.aclose()
     assert not state._listeners

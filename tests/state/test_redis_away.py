@@ -2,6 +2,8 @@
 
 import asyncio
 import time
+from contextlib import aclosing
+from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
@@ -9,11 +11,11 @@ from support.components import needs
 from support.line import line
 from support.programs import LOOPBACK, eventually
 from support.replica_states import ANA, BEN, BUDGET, comes_up, goes_away, leased, replicas
-from support.servers.redis import RedisServer
+from support.servers.redis import RedisServer, redis_server
 
 from gateway.state import link
 from gateway.state.redis import RedisState
-from gateway.state.state import Lease, StateAway
+from gateway.state.state import Ended, Gap, Lease, StateAway
 
 pytestmark = needs("redis")
 
@@ -56,7 +58,7 @@ async def test_while_redis_is_away_each_replica_has_its_share_of_a_budget(server
     async with replicas(*[server.port] * 4) as states:
         for state in [*states, *states]:
             state._counted_at = -1000
-            await state.beat([], {})
+            await state.look_around()
         assert (await states[0].spend(BUDGET, 24)).wait == 0
         await server.stop()
         granted = {state.replica: await _granted(state, 24) for state in states}
@@ -83,6 +85,7 @@ async def test_after_a_flush_a_beat_puts_back_all_that_still_holds(server: Redis
         await redis.flushall()
         with capture_logs() as logs:
             assert (await state.beat([lease], {"s-ana": "record"})).lost == []
+            await state.look_around()
         assert [entry["event"] for entry in logs] == ["state.flushed"]
         assert await other.lease("lab/vm", BEN, take=False) == ANA
         assert await other.sessions() == ["record"]
@@ -90,6 +93,7 @@ async def test_after_a_flush_a_beat_puts_back_all_that_still_holds(server: Redis
         assert (await other.spend(BUDGET, 4)).wait == 0
         with capture_logs() as logs:
             await state.beat([lease], {"s-ana": "record"})
+            await state.look_around()
         assert logs == []
         assert (await other.spend(BUDGET, 5)).wait == 0, "what is put back twice counts once"
 
@@ -160,14 +164,65 @@ async def _takes(state: RedisState, ticket: str) -> bool:
         return False
 
 
-async def test_a_full_redis_takes_no_ticket_and_dials_go_on(server: RedisServer):
-    async with replicas(server.port) as (state,), server.client() as redis:
-        await redis.config_set("maxmemory", 1)
-        assert not await state.put_ticket("t", "v", 30)
-        assert not await state.end_session("s", 30, "bastion")
-        with pytest.raises(StateAway):
-            await state.lease("lab/vm", ANA, take=False)
-        assert (await state.spend(BUDGET, 2)).wait == 0
-        assert state.up, "it answers"
-        await redis.config_set("maxmemory", 0)
+@pytest.mark.parametrize("option", ["maxmemory", "min-replicas-to-write"], ids=["full", "not copied"])
+async def test_a_redis_that_takes_nothing_is_away(server: RedisServer, option: str):
+    async with replicas(server.port, server.port) as (state, beating), server.client() as redis:
+        await redis.config_set(option, 1)
+        with capture_logs() as logs:
+            await goes_away(state, lambda: state.put_ticket("t", "v", 30))
+            await goes_away(beating, lambda: beating.beat([], {}))
+            assert [entry["event"] for entry in logs] == ["state.away"] * 2
+            for call in (lambda: state.end_session("s", 30, "bastion"), lambda: state.lease("c", ANA, take=False)):
+                with pytest.raises(StateAway):
+                    await call()
+            with pytest.raises(StateAway):
+                await state._link.look()
+            assert (await state.spend(BUDGET, 2)).wait == 0, "dials go on"
+            await redis.config_set(option, 0)
+            await comes_up(state)
         assert await state.put_ticket("t", "v", 30)
+
+
+async def test_a_disk_that_fails_redis_makes_it_away(tmp_path: Path):
+    async with (
+        redis_server(tmp_path, "--dbfilename", "taken") as server,
+        replicas(server.port) as (state,),
+        server.client() as redis,
+    ):
+        await redis.config_set("save", "3600 1000")
+        (tmp_path / "taken").mkdir()  # no file can have that name
+        await redis.bgsave()
+
+        async def failed() -> bool:
+            return (await redis.info("persistence"))["rdb_last_bgsave_status"] == "err"
+
+        await eventually(failed, within=20)
+        await goes_away(state, lambda: state.put_ticket("t", "v", 30))
+        await redis.config_set("save", "")
+        await comes_up(state)
+
+
+@pytest.mark.parametrize("way", ["flushed", "started again"])
+async def test_who_was_ended_does_not_return_after_redis_was_emptied(server: RedisServer, way: str):
+    async with replicas(server.port, server.port) as (made, told), server.client() as redis:
+        async with aclosing(told.news()) as news:
+            assert await anext(news) == Gap()
+            await made.end_session("s", 300, "bastion")
+            await made.end_session("over", 0.01, "bastion")
+            assert await anext(news) == Ended("s", "bastion", 300)
+        await asyncio.sleep(0.02)
+        for state in (made, told):
+            await state.beat([], {})
+            if way == "flushed":
+                await redis.flushall()
+                await state.beat([], {})
+                await state.look_around()
+            else:
+                await server.stop()
+                await goes_away(state, lambda state=state: state.ended("s"))
+                await server.start()
+                await comes_up(state)
+            assert await state.ended("s")
+            assert 250 < await redis.ttl("vg:end:s") <= 300
+            assert not await state.ended("over")
+            await redis.flushall()

@@ -27,7 +27,7 @@ async def heard(state: State) -> AsyncIterator[asyncio.Queue[News]]:
             async for each in news:
                 if isinstance(each, Gap):
                     continue
-                if each == Ended("listening?", "bastion"):
+                if each == Ended("listening?", "bastion", 1):
                     listening.set()
                 else:
                     queue.put_nowait(each)
@@ -183,10 +183,33 @@ async def test_a_record_is_rewritten_and_forgotten(two):
     await two.here.forget("s1")
 
 
+async def test_many_are_forgotten_and_freed_at_once(two):
+    leases = [await leased(two.here, ANA, console=f"lab/vm{n}") for n in range(3)]
+    await two.here.beat(leases, {"s1": "one", "s2": "two", "s3": "three"})
+    await two.here.forget("s1", "s2")
+    await two.here.release(*leases[:2])
+    assert await two.there.sessions() == ["three"]
+    free = [isinstance(await two.there.lease(lease.console, BEN, take=False), Lease) for lease in leases]
+    assert free == [True, True, False]
+
+
+async def test_the_record_of_an_earlier_owner_does_not_replace_that_of_a_later(two):
+    """The first replica was suspended while the session came back to the other."""
+    first = await leased(two.here, ANA)
+    await two.here.beat([first], {"s-ana": "first"})
+    second = await leased(two.there, ANA)
+    await two.there.beat([second], {"s-ana": "second"})
+    assert (await two.here.beat([first], {"s-ana": "first"})).lost == [(first, second)]
+    await two.here.beat([], {"s-ana": "first, and without a lease"})
+    assert await two.there.session("s-ana") == "second"
+    await two.there.beat([second], {"s-ana": "second, newer"})
+    assert await two.here.session("s-ana") == "second, newer"
+
+
 async def test_ends_are_news_everywhere(two):
     async with heard(two.here) as here, heard(two.there) as there:
         await two.there.end_session("s1", 30, "bastion")
-        assert [await next_of(here), await next_of(there)] == [Ended("s1", "bastion")] * 2
+        assert [await next_of(here), await next_of(there)] == [Ended("s1", "bastion", 30)] * 2
 
 
 async def test_a_console_that_follows_another_lease_is_news_and_a_free_one_is_none(two):
