@@ -6,8 +6,8 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,9 +20,10 @@ from support.inprocess import API_KEY, API_KEY_HASH, ending, rfb_handshake, sett
 from support.programs import LOOPBACK, Program, accepts, eventually, free_port, running
 from support.scripted_server import ScriptedServer, idle
 from support.servers.redis import RedisServer, redis_server
-from support.systemd import systemd
+from support.systemd import Systemd, systemd
 
 from gateway.app import workers as gateway_workers
+from gateway.app.worker import Worker
 from gateway.errors import ListenFailed
 from gateway.web.bound import bound
 
@@ -44,7 +45,7 @@ seal_keys = "{seal}"
 url = "{state}"
 [limits]
 drain_delay = 0
-drain = {drain}
+drain = 1000
 [audit]
 target = "file"
 file = "{logs}/audit.jsonl"
@@ -63,12 +64,14 @@ async def shared(module_artifacts: Path) -> AsyncIterator[RedisServer]:
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """A gateway of two workers, and a client that gets a new connection for each request."""
+    """A gateway of two workers, its systemd, and a client that gets a new connection for each request."""
 
     program: Program
     port: int
     admin: int
     http: aiohttp.ClientSession
+    systemd: Systemd
+    logs: Path
 
     async def opened(self, number: int) -> aiohttp.ClientWebSocketResponse:
         ws = await self.http.ws_connect(f"http://{LOOPBACK}:{self.port}/ws/lab/vm{number}", protocols=["binary"])
@@ -108,93 +111,131 @@ class House:
         return True
 
 
-@asynccontextmanager
-async def workers(
-    shared: RedisServer,
-    logs: Path,
-    *,
-    drain: float = 0,
-    env: Mapping[str, str] | None = None,
-) -> AsyncIterator[House]:
-    port, admin = free_port(), free_port()
+def configuration(logs: Path, port: int, admin: int, *, state: str, console: str) -> Path:
+    """A file with it, for a gateway of twenty consoles."""
     logs.mkdir(parents=True, exist_ok=True)
-    async with (
-        ScriptedServer(idle).running() as server,
-        aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True, limit=0)) as http,
-    ):
-        consoles = "\n".join(f'vm{number} = "{server.url}"' for number in range(20))
-        file = logs / "gateway.toml"
-        file.write_text(
-            CONFIG.format(
-                port=port,
-                admin=admin,
-                key=API_KEY_HASH,
-                seal="k" * 64,
-                state=shared.url,
-                drain=drain,
-                logs=logs,
-                consoles=consoles,
-            )
-        )
-        argv = [*PROGRAM, "serve", "--config", file, "--workers", "2"]
-        async with running("workers", argv, logs=logs, env=env, cwd=ROOT) as started:
-            house = House(started, port, admin, http)
-            await started.wait_ready(house.ready, 30)
-            pids = house.processes()
-            yield house
-        await eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids), what="no worker stays")
+    file = logs / "gateway.toml"
+    consoles = "\n".join(f'vm{number} = "{console}"' for number in range(20))
+    own = {"port": port, "admin": admin, "state": state, "logs": logs, "consoles": consoles}
+    file.write_text(CONFIG.format(key=API_KEY_HASH, seal="k" * 64, **own))
+    return file
 
 
-async def test_workers_share_a_port_and_are_one_to_the_outside(shared: RedisServer, artifacts: Path, tmp_path: Path):
-    name = str(tmp_path / "notify")
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def consoles() -> AsyncIterator[str]:
+    """The address of a server for all consoles."""
+    async with ScriptedServer(idle).running() as server:
+        yield server.url
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def house(
+    shared: RedisServer, consoles: str, module_artifacts: Path, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[House]:
+    port, admin, logs = free_port(), free_port(), module_artifacts / "house"
+    file = configuration(logs, port, admin, state=shared.url, console=consoles)
+    argv = [*PROGRAM, "serve", "--config", file, "--workers", "2"]
+    name = str(tmp_path_factory.mktemp("systemd") / "notify")
     env = {"NOTIFY_SOCKET": name, "WATCHDOG_USEC": "1000000"}
-    async with systemd(name) as heard:
-        async with workers(shared, artifacts, drain=1000, env=env) as house:
-            sockets = [await house.opened(number) for number in range(20)]
-            # The kernel chooses by the source's port: that it chooses one alone for twenty is as good as impossible.
-            each = [await house.sessions(worker) for worker in range(2)]
-            assert sum(each) == 20
-            assert min(each) > 0
+    async with (
+        new_connections() as http,
+        systemd(name) as heard,
+        running("workers", argv, logs=logs, env=env, cwd=ROOT) as started,
+    ):
+        house = House(started, port, admin, http, heard, logs)
+        await started.wait_ready(house.ready, 30)
+        yield house
 
-            async def all_known() -> bool:
-                replicas = await house.replicas()
-                return len(replicas) == 20 and len(set(replicas.values())) == 2
 
-            await eventually(all_known, within=30)
-            for file in ("audit.jsonl", "audit-1.jsonl"):
-                acts = [json.loads(line)["act"] for line in (artifacts / file).read_text().splitlines()]
-                assert acts[0] == "start"
-                assert acts.count("session_opened") in each
-            await house.told(signal.SIGHUP, "configuration.reloaded")
-            await eventually(lambda: heard.count("READY=1") == 2)
-            await house.told(signal.SIGTERM, "gateway.stopping")
-            house.program.signal(signal.SIGTERM)  # as with one process: the second one is for the end
-            assert [await ending(ws) for ws in sockets] == 20 * [GOING_AWAY]
-            assert await house.program.wait_exit(30) == 0
-        told = heard.lines()
-    assert [line for line in told if line in STEPS] == ["READY=1", "RELOADING=1", "READY=1", "STOPPING=1", "STOPPING=1"]
+def new_connections() -> aiohttp.ClientSession:
+    """A client that gets a new connection for each request."""
+    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True, limit=0))
+
+
+def runs(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()
+
+
+async def test_workers_share_a_port_and_are_one_to_the_outside(house: House):
+    sockets = [await house.opened(number) for number in range(20)]
+    # The kernel chooses by the source's port: that it chooses one alone for twenty is as good as impossible.
+    each = [await house.sessions(worker) for worker in range(2)]
+    assert sum(each) == 20
+    assert min(each) > 0
+
+    async def all_known() -> bool:
+        replicas = await house.replicas()
+        return len(replicas) == 20 and len(set(replicas.values())) == 2
+
+    await eventually(all_known, within=30)
+    for file in ("audit.jsonl", "audit-1.jsonl"):
+        acts = [json.loads(line)["act"] for line in (house.logs / file).read_text().splitlines()]
+        assert acts[0] == "start"
+        assert acts.count("session_opened") in each
+    await house.told(signal.SIGHUP, "configuration.reloaded")
+    await eventually(lambda: house.systemd.count("READY=1") == 2)
+    told = house.systemd.lines()
+    assert [line for line in told if line in STEPS] == ["READY=1", "RELOADING=1", "READY=1"]
     assert {"STATUS=2 of 2 workers ready", "WATCHDOG=1"} <= set(told)
+    for ws in sockets:
+        await ws.close()
 
 
-async def test_a_worker_that_dies_is_replaced_and_the_others_go_on(shared: RedisServer, artifacts: Path):
-    async with workers(shared, artifacts, drain=1000) as house:
-        sockets = [await house.opened(number) for number in range(20)]
-        reading = [asyncio.create_task(ending(ws)) for ws in sockets]
-        killed, other = house.processes()
-        os.kill(killed, signal.SIGKILL)
-        await eventually(lambda: any(task.done() for task in reading), within=30)
-        await eventually(house.ready, within=60)
-        first, second = house.processes()
-        assert killed not in (first, second)
-        assert other in (first, second)
-        assert 0 < sum(task.done() for task in reading) < 20
-        assert '"event": "worker.died"' in house.program.output()
-        # Killed like this it can tell them nothing, but they find out.
-        os.kill(house.program.pid, signal.SIGKILL)
-        async with asyncio.timeout(60):
-            ends = await asyncio.gather(*reading)
-        assert GOING_AWAY in ends, "the worker that was there all the time says good-bye"
-        await eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in (first, second)), within=30)
+async def test_who_only_looks_after_workers_does_not_load_what_they_are_made_of(house: House):
+    loaded = [Path(f"/proc/{pid}/maps").read_text() for pid in (house.program.pid, *house.processes())]
+    assert ["/aiohttp/" in libraries for libraries in loaded] == [False, True, True]
+
+
+async def test_a_worker_that_dies_is_replaced_and_the_others_go_on(house: House):
+    sockets = [await house.opened(number) for number in range(20)]
+    reading = [asyncio.create_task(ending(ws)) for ws in sockets]
+    killed, other = house.processes()
+    os.kill(killed, signal.SIGKILL)
+    await eventually(lambda: any(task.done() for task in reading), within=30)
+    await eventually(house.ready, within=60)
+    first, second = house.processes()
+    assert killed not in (first, second)
+    assert other in (first, second)
+    assert 0 < sum(task.done() for task in reading) < 20
+    assert '"event": "worker.died"' in house.program.output()
+    for ws in sockets:
+        await ws.close()
+    await asyncio.gather(*reading)
+
+
+async def test_all_workers_end_as_one_process_does(house: House):
+    """The last one: the house is gone after it."""
+    pids = house.processes()
+    sockets = [await house.opened(number) for number in range(20)]
+    await house.told(signal.SIGTERM, "gateway.stopping")
+    house.program.signal(signal.SIGTERM)  # as with one process: the second one is for the end
+    assert [await ending(ws) for ws in sockets] == 20 * [GOING_AWAY]
+    assert await house.program.wait_exit(30) == 0
+    assert [line for line in house.systemd.lines() if line in STEPS][-2:] == ["STOPPING=1", "STOPPING=1"]
+    assert not any(map(runs, pids)), "no worker stays"
+
+
+async def test_a_worker_whose_parent_is_gone_says_good_bye_and_ends(
+    shared: RedisServer, consoles: str, artifacts: Path
+):
+    """As after a SIGKILL, of which the parent can tell them nothing."""
+    port, admin = free_port(), free_port()
+    file = configuration(artifacts, port, admin, state=shared.url, console=consoles)
+    worker = Worker(0, ["--config", str(file)], {})
+    parent = asyncio.create_task(worker.live(lambda: None))
+    async with new_connections() as http:
+        await eventually(lambda: worker.ready or parent.done(), within=60)
+        assert worker._process is not None
+        pid = worker._process.pid
+        try:
+            ws = await http.ws_connect(f"http://{LOOPBACK}:{port}/ws/lab/vm1", protocols=["binary"])
+            await rfb_handshake(ws)
+            parent.cancel()
+            assert await ending(ws) == GOING_AWAY
+            await eventually(lambda: not runs(pid), within=30)
+        finally:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
 
 async def test_where_no_worker_can_begin_the_gateway_does_not(shared: RedisServer, artifacts: Path):
@@ -222,9 +263,3 @@ async def test_a_port_that_another_gateway_shares_with_its_workers_is_not_taken(
         both = settings({"vm": "tcp://127.0.0.1:1"}, listen=listen, access=access, state={"url": shared.url})
         with pytest.raises(ListenFailed, match=f"{LOOPBACK}:{port}: the port is in use"):
             await gateway_workers.supervise(both, None, 2)
-
-
-async def test_who_only_looks_after_workers_does_not_load_what_they_are_made_of():
-    look = "import sys, gateway.cli, gateway.app.workers; sys.exit('aiohttp' in sys.modules)"
-    process = await asyncio.create_subprocess_exec(sys.executable, "-c", look, cwd=ROOT)
-    assert await process.wait() == 0
