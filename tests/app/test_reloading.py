@@ -10,7 +10,8 @@ from typing import Any
 import aiohttp
 import pytest
 from structlog.testing import capture_logs
-from support.inprocess import API_KEY, API_KEY_HASH, Site, read, rfb_handshake
+from support.fake_api import FakeApi, Reply
+from support.inprocess import API_KEY, API_KEY_HASH, Site, ending, read, rfb_handshake
 from support.issuer import AUDIENCE, ISSUER, Issuer, new_key, signed
 from support.programs import eventually
 from support.scripted_server import Connection, ScriptedServer
@@ -130,6 +131,19 @@ async def test_providers_come_and_go_and_who_is_at_one_that_is_gone_stays(tmp_pa
                 assert back.connections == 1
             await ws.close()
             await other.close()
+
+
+async def test_a_key_that_the_cloud_rejected_is_not_tried_again(tmp_path: Path):
+    async with FakeApi(Reply({"Code": "SignatureDoesNotMatch"}, status=403)) as api:
+        cloud = {"type": "alibaba", "region": "r-1", "credentials": "prod", "endpoint": api.endpoint}
+        key = {"source": "static", "access_key": "AK", "secret_key": "SK"}
+        tables = configuration(tmp_path, {}) | {"providers": {"ali": cloud}, "credentials": {"prod": key}}
+        async with reloadable(tmp_path, tables) as here:
+            for region in ("r-2", "r-3"):
+                ws = await here.site.dial("ali/i-1")
+                assert await ending(ws) == (4503, "cloud_refused")
+                assert len(api.seen) == 1
+                await here.goes_over_to(tables | {"providers": {"ali": cloud | {"region": region}}})
 
 
 async def test_limits_keys_and_origins_count_from_then_on(tmp_path: Path):
