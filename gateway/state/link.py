@@ -133,9 +133,8 @@ class Link:
             return await self._ask(*commands)
         except StateAway as away:
             cause = away.__cause__
-            refused = isinstance(cause, ResponseError) and not _passing(
-                cause
-            )  # scripts have no type for missing rights
+            # Any lasting one: what a script lacks rights for is no NoPermissionError.
+            refused = isinstance(cause, ResponseError) and not _passing(cause)
             if refused or isinstance(cause, AuthenticationError):
                 raise ConfigurationError(f"state.url: refused by {away}") from away
             raise
