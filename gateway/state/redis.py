@@ -81,7 +81,8 @@ class RedisState:
 
     async def ended(self, session: str) -> bool:
         """See State."""
-        return await self._text("GET", self._key("end", session)) is not None
+        here = self._ends.get(session) is not None  # Redis may have been emptied since
+        return here or await self._text("GET", self._key("end", session)) is not None
 
     async def spend(self, budget: str, per_minute: int) -> Spent:
         """See State."""

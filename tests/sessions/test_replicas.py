@@ -8,7 +8,7 @@ import pytest
 from support.components import needs
 from support.consoles import KEY, Socket, asked, ending, granted, opened, returned, ticket, told
 from support.inprocess import Site, rfb_handshake
-from support.pair import house, open_console, press, sessions
+from support.pair import house, open_console, press, ready, sessions
 from support.programs import eventually
 from support.servers.redis import RedisServer
 
@@ -138,6 +138,28 @@ async def test_a_session_is_listed_and_ended_on_any_replica(shared: RedisServer)
                 return not await at.keys(kind)
 
             await eventually(gone, what=f"the last {kind} is gone")
+
+
+async def test_a_full_redis_is_an_absent_one_to_browsers_and_operators(shared: RedisServer):
+    async with house(shared) as at:
+        ws = await open_console(at.one, "ana")
+        minted = await ticket(at.one, "ben")
+        await at.redis.config_set("maxmemory", 1)
+        try:
+            answer = await asked(at.one, minted)
+            assert (answer.status, (await answer.json(content_type=None))["name"]) == (503, "state_away")
+            assert await ready(at.one) == (200, "away")
+            assert await at.one.metric("vnc_gateway_state_up") == 0
+            await press(ws)
+        finally:
+            await at.redis.config_set("maxmemory", 0)
+
+        async def up() -> bool:
+            return await ready(at.one) == (200, "up")
+
+        await eventually(up)
+        await press(ws)
+        await ws.close()
 
 
 async def test_what_news_have_lost_is_found_by_the_next_beat(shared: RedisServer, monkeypatch: pytest.MonkeyPatch):
