@@ -27,9 +27,8 @@ MICROSECONDS = 1_000_000
 KEYS_AT_ONCE = 1000
 """Keys that Redis looks at in one step of a search."""
 
-
 MAX_ENDS = 10_000
-"""Ends that a replica can put back: in a quarter of a second or so. Those beyond are in Redis alone."""
+"""Ends that a replica can put back: in half a second or so. Those beyond are in Redis alone."""
 
 
 class RedisState:
@@ -159,6 +158,7 @@ class RedisState:
 
     async def news(self) -> AsyncGenerator[News, None]:
         """See State."""
+        said = ""
         while True:
             try:
                 async with self._link.redis.pubsub() as pubsub, aclosing(heard(pubsub, self._channel)) as each:
@@ -166,8 +166,10 @@ class RedisState:
                         if isinstance(news, Ended):
                             self._note_end(news)
                         yield news
-            except NoPermissionError as error:
-                structlog.get_logger().error("state.deaf", cause=str(error))
+            except NoPermissionError as error:  # beats find what news would have told
+                if said != str(error):
+                    said = str(error)
+                    structlog.get_logger().error("state.deaf", cause=said)
             except (RedisError, OSError):
                 pass
             with suppress(StateAway):  # where all of Redis is away, that is known now and not by the next beat
