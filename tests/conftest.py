@@ -42,7 +42,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    figures = _told(terminalreporter, "passed", FIGURE)
+    figures = [*_told(terminalreporter, "passed", FIGURE), *_told(terminalreporter, "failed", FIGURE)]
     if figures:
         terminalreporter.section("figures")
         for line in figures:

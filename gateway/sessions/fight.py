@@ -25,8 +25,8 @@ class Fight:
     def lost(self, error: UpstreamLost, *, one_session: bool, lived: float, cut_off: bool) -> None:
         """Note a loss, `lived` seconds after the first picture. Raises for the last one that is accepted.
 
-        `cut_off`: the shared state can't be asked. Raises TakenOver then, else Contended. Also a connection that has lived
-        counts then, or the owner, whose first one is the younger, would be the first to have lost five.
+        `cut_off`: the shared state can't be asked. Raises TakenOver then, else Contended. Also a connection that has
+        lived counts then, or the owner, whose first one is the younger, would be the first to have lost five.
         """
         if not one_session or not error.closed:
             self._losses = 0

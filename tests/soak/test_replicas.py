@@ -9,7 +9,7 @@ import os
 import random
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,6 @@ import aiohttp
 import pytest
 from support.audit import chained, lines_of
 from support.components import needs
-from support.figures import FIGURES
 from support.programs import eventually
 from support.replicas.ledger import Ledger
 from support.replicas.machines import PER_MINUTE, Machines, machines
@@ -120,7 +119,9 @@ async def house(directory: Path) -> AsyncIterator[House]:
         yield House(pair, behind, redis, Doors(pair, http, random.Random(SEED)), Ledger())
 
 
-async def test_an_hour_of_comings_and_goings_leaves_nothing_and_every_ending_is_explained(artifacts: Path) -> None:
+async def test_an_hour_of_comings_and_goings_leaves_nothing_and_every_ending_is_explained(
+    artifacts: Path, record_property
+) -> None:
     async with house(artifacts) as at:
         await at.busy(WARM)
         before = await asyncio.gather(*map(at.rest, at.replicas))
@@ -129,7 +130,8 @@ async def test_an_hour_of_comings_and_goings_leaves_nothing_and_every_ending_is_
         after = await asyncio.gather(*map(at.rest, at.replicas))
         acts = [act for replica in at.replicas for act in chained(lines_of(replica.audit))]
         wrong = at.ledger.unexplained(acts)
-        tell(at, acts, list(zip(at.replicas, (first, second), before, after, strict=True)))
+        for line in figures(at, acts, list(zip(at.replicas, (first, second), before, after, strict=True))):
+            record_property("figure", line)
         assert [*at.ledger.faults, *wrong] == []
         assert max(at.seen) > SESSIONS / 2, "what is looked for after the end is found before"
         await nothing_left(at, before, after)
@@ -155,19 +157,19 @@ async def nothing_left(at: House, before: list[Rest], after: list[Rest]) -> None
         await eventually(gone, within=60, what="leases and sessions to be gone")
 
 
-def tell(at: House, acts: list[dict[str, Any]], each: list[tuple[Replica, Trace, Rest, Rest]]) -> None:
-    """The figures."""
+def figures(at: House, acts: list[dict[str, Any]], each: list[tuple[Replica, Trace, Rest, Rest]]) -> Iterator[str]:
+    """Lines for the end of the run."""
     endings = Counter(act["outcome"] for act in acts if act["act"] == "session_ended")
     head = f"soak of two replicas, {LONG:g} s, {SESSIONS} consoles, sessions at a time {min(at.seen)} to {max(at.seen)}"
-    FIGURES.append(f"{head}: {_counts(at.ledger.done)}")
+    yield f"{head}: {_counts(at.ledger.done)}"
     wrong = at.ledger.unexplained(acts)
-    FIGURES.append(f"  endings: {_counts(endings)}; unexplained: {len(wrong)}; faults: {len(at.ledger.faults)}")
-    FIGURES.extend(f"    {line}" for line in [*at.ledger.faults, *wrong][:SHOWN])
-    FIGURES.append(f"  {at.machines.dials.total} dials, at most {at.machines.peak} of one machine in a minute")
+    yield f"  endings: {_counts(endings)}; unexplained: {len(wrong)}; faults: {len(at.ledger.faults)}"
+    yield from (f"    {line}" for line in [*at.ledger.faults, *wrong][:SHOWN])
+    yield f"  {at.machines.dials.total} dials, at most {at.machines.peak} of one machine in a minute"
     for replica, trace, was, now in each:
         hourly = trace.growth * 3600 / (LONG / 2)  # from the second quarter to the last
         growth = f"{trace.growth:+.2f} MiB" + (f" ({hourly:+.2f} an hour)" if LONG >= 600 else "")
-        FIGURES.append(
+        yield (
             f"  {replica.name}: under load {growth}, peak {trace.peak:.1f} MiB; "
             f"at rest {was.rss:.1f} -> {now.rss:.1f} MiB, files {was.files} -> {now.files}, "
             f"threads {was.threads} -> {now.threads}, tasks and parts {was.alive.total()} -> {now.alive.total()}"
