@@ -1,60 +1,13 @@
 """The admin API, from outside: tickets, sessions, and what each key is good for (product.md, "Admin listener")."""
 
-import hashlib
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
-from unittest.mock import MagicMock
 
 import aiohttp
 import pytest
-from support.inprocess import Site, ending, rfb_handshake, site
+from support.admin_api import ORDER, ask, grant, hashed, minted, ticketed
+from support.inprocess import ending, rfb_handshake
 from support.scripted_server import ScriptedServer, idle
-
-from gateway.web.admin import AdminSite
-
-NOWHERE = {"vm": "tcp://127.0.0.1:9"}
-ORDER = {"console": "lab/vm", "user": "ana"}
-
-
-def hashed(key: str) -> str:
-    return "sha256:" + hashlib.sha256(key.encode()).hexdigest()
-
-
-KEYS = {
-    "all": hashed("k-all"),
-    "mint": {"hash": hashed("k-mint"), "rights": ["tickets"], "consoles": ["lab/*"]},
-    "see": {"hash": hashed("k-see"), "rights": ["sessions"]},
-    "other": {"hash": hashed("k-other"), "consoles": ["hangzhou/*"]},
-}
-
-
-@asynccontextmanager
-async def ticketed(consoles: dict[str, str] = NOWHERE, **tables: Any) -> AsyncIterator[Site]:
-    tables = {"access": {"mode": "ticket"}, "admin": {"keys": KEYS}} | tables
-    async with site(consoles, **tables) as running:
-        yield running
-
-
-async def ask(running: Site, method: str, path: str, *, key: str | None = "k-all", **options: Any) -> tuple[int, Any]:
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
-    async with running.http.request(method, f"{running.admin}/api/v1{path}", headers=headers, **options) as answer:
-        text = await answer.text()
-        assert answer.headers.get("Cache-Control") == "no-store" or answer.status == 204
-        return answer.status, json.loads(text) if text else None
-
-
-async def minted(running: Site, key: str = "k-all", **more: Any) -> dict[str, Any]:
-    status, body = await ask(running, "POST", "/tickets", key=key, json=ORDER | more)
-    assert status == 201, body
-    return body
-
-
-async def grant(running: Site, token: str | None, console: str = "lab/vm") -> tuple[int, dict[str, Any]]:
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
-    async with running.http.post(f"{running.url}/grant/{console}", headers=headers) as answer:
-        return answer.status, json.loads(await answer.text())
 
 
 async def test_a_ticket_is_traded_for_a_grant_that_opens_a_console():
@@ -229,93 +182,3 @@ async def test_the_api_is_shut_without_a_key_also_where_nothing_is(key: str | No
         ):
             status, problem = await ask(running, method, path, key=key)
             assert (status, problem["name"]) == (401, "unauthenticated")
-
-
-async def test_no_tickets_are_minted_in_other_modes():
-    async with ticketed(access={"mode": "open"}) as running:
-        assert (await ask(running, "POST", "/tickets", json=ORDER))[0] == 403
-
-
-async def test_metrics_ask_for_a_key_where_they_are_not_open():
-    async with (
-        ticketed(admin={"keys": KEYS, "metrics_open": False}) as running,
-        running.http.get(running.admin + "/metrics") as shut,
-        running.http.get(running.admin + "/metrics", headers={"Authorization": "Bearer k-see"}) as opened,
-        running.http.get(running.admin + "/healthz") as health,
-    ):
-        assert (shut.status, opened.status, health.status) == (401, 200, 200)
-
-
-async def test_a_method_that_an_address_does_not_know_is_answered_with_those_that_it_does():
-    headers = {"Authorization": "Bearer k-all"}
-    async with (
-        ticketed() as running,
-        running.http.post(f"{running.admin}/api/v1/sessions", headers=headers) as answer,
-    ):
-        assert (answer.status, (await answer.json(content_type=None))["name"]) == (405, "method_not_allowed")
-        assert answer.headers["Allow"] == "DELETE,GET,HEAD"
-
-
-async def test_the_operators_page_is_for_anybody_and_nobodys_frame():
-    async with ticketed(listen={"port": 0, "embed_origins": ["https://portal.example.com"]}) as running:
-        for path, status in (
-            ("/", 200),
-            ("/static/operator.js", 200),
-            ("/static/icon.svg", 200),
-            ("/static/console.js", 404),
-            ("/static/..%2fadmin.py", 404),
-        ):
-            async with running.http.get(running.admin + path) as answer:
-                assert answer.status == status, path
-                assert answer.headers["Content-Security-Policy"].endswith("frame-ancestors 'none'")
-
-
-async def test_metrics_have_a_listener_of_their_own_where_one_is_set(unused_tcp_port: int):
-    async with ticketed(admin={"keys": KEYS, "metrics_port": unused_tcp_port}) as running:
-        base = f"http://127.0.0.1:{unused_tcp_port}"
-        for path, status in (("/metrics", 200), ("/healthz", 200), ("/readyz", 200), ("/api/v1/sessions", 401)):
-            async with running.http.get(base + path) as answer:
-                assert answer.status == status
-        headers = {"Authorization": "Bearer k-all"}
-        async with running.http.get(base + "/api/v1/sessions", headers=headers) as answer:
-            assert answer.status == 404
-
-
-async def test_consoles_are_listed_in_open_mode_only():
-    for mode, consoles in (("ticket", []), ("open", ["lab/vm"])):
-        async with ticketed(access={"mode": mode}) as running, running.http.get(running.url + "/consoles") as answer:
-            assert await answer.json() == {"consoles": consoles}
-
-
-async def test_the_api_describes_what_it_answers():
-    async with ScriptedServer(idle).running() as server, ticketed({"vm": server.url}) as running:
-        status, described = await ask(running, "GET", "/openapi.json")
-        assert status == 200
-        schemas = described["components"]["schemas"]
-        ticket = await minted(running)
-        assert set(ticket) == set(schemas["Ticket"]["required"])
-        ws = await running.dial(f"lab/vm?ticket={ticket['ticket']}")
-        await rfb_handshake(ws)
-        (session,) = (await ask(running, "GET", "/sessions"))[1]["sessions"]
-        assert set(session) == set(schemas["Session"]["properties"]) == set(schemas["Session"]["required"])
-        for name in ("passed", "per_second"):
-            for what, directions in schemas["Session"]["properties"][name]["properties"].items():
-                assert set(session[name][what]) == set(directions["required"])
-        assert set(session["rights"]) == set(schemas["Session"]["properties"]["rights"]["required"])
-        _, problem = await ask(running, "POST", "/tickets", json={})
-        assert set(problem) == set(schemas["Problem"]["properties"])
-        await ws.close()
-        served = {(route.method, route.path) for route in _admin_routes() if route.path.startswith("/api/v1/")} - {
-            ("GET", "/api/v1/openapi.json")
-        }
-        assert served == {
-            (method.upper(), path)
-            for path, operations in described["paths"].items()
-            for method in operations
-            if method != "parameters"
-        }
-
-
-def _admin_routes() -> list[Any]:
-    nothing: Any = MagicMock()
-    return AdminSite(nothing, nothing, nothing, nothing, nothing, nothing, nothing, metrics_open=True).routes()
