@@ -1,81 +1,26 @@
 """The configuration changes under open consoles: what can be taken over is, the rest is told, and nobody is cut off."""
 
 import asyncio
-import contextlib
-import json
-from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import pytest
 from structlog.testing import capture_logs
 from support.fake_api import FakeApi, Reply
-from support.inprocess import API_KEY, API_KEY_HASH, Site, ending, read, rfb_handshake
+from support.inprocess import API_KEY, Site, ending, read, rfb_handshake
 from support.issuer import AUDIENCE, ISSUER, Issuer, new_key, signed
 from support.programs import eventually
+from support.reloaded import configuration, reloadable, toml
 from support.scripted_server import Connection, ScriptedServer
 
 from gateway.app import reloading as module
-from gateway.app.reloading import Reloader, reloading
+from gateway.app.reloading import reloading
 from gateway.app.wiring import running
 from gateway.config.source import Source
 
 BELL = b"\x02"
 OTHER_KEY = "another-key"
 OTHER_HASH = "sha256:" + "3b23e1b8d7d6d2d5d2c1ce8d5c9e1d1f0e6e0c0a0b0c0d0e0f00112233445566"
-
-
-def toml(tables: dict[str, Any], path: str = "") -> str:
-    """TOML of nested tables: a dotted key a line."""
-    lines = []
-    for name, value in tables.items():
-        key = f"{path}.{name}" if path else name
-        lines.append(toml(value, key) if isinstance(value, dict) else f"{key} = {json.dumps(value)}")
-    return "\n".join(line for line in lines if line)
-
-
-class Reloaded:
-    """A running gateway whose configuration is a file that changes."""
-
-    def __init__(self, site: Site, path: Path, reloader: Reloader, audit: Path) -> None:
-        self.site = site
-        self.reloader = reloader
-        self._path = path
-        self._audit = audit
-
-    async def goes_over_to(self, tables: dict[str, Any]) -> list[Any]:
-        """Write another configuration and have it read: what the log says of it."""
-        self._path.write_text(toml(tables))
-        with capture_logs() as lines:
-            await self.reloader.reload("signal")
-        return [line for line in lines if line["event"] != "configuration.caution"]
-
-    def audited(self) -> list[tuple[str, str]]:
-        lines = map(json.loads, self._audit.read_text().splitlines())
-        return [(line["outcome"], line["why"]) for line in lines if line["act"] == "configuration_reloaded"]
-
-
-def configuration(tmp_path: Path, consoles: dict[str, str], **tables: Any) -> dict[str, Any]:
-    base: dict[str, Any] = {
-        "listen": {"port": 0},
-        "admin": {"port": 0, "keys": {"test": API_KEY_HASH}},
-        "access": {"mode": "open"},
-        "audit": {"target": "file", "file": str(tmp_path / "audit.jsonl")},
-        "providers": {"lab": {"type": "static", "consoles": consoles}},
-        "reconnect": {"window": 20},
-    }
-    return base | {name: base.get(name, {}) | table for name, table in tables.items()}
-
-
-@contextlib.asynccontextmanager
-async def reloadable(tmp_path: Path, tables: dict[str, Any]) -> AsyncIterator[Reloaded]:
-    path = tmp_path / "gateway.toml"
-    path.write_text(toml(tables))
-    source = Source(path, {})
-    async with running(source.read()) as gateway, aiohttp.ClientSession() as http:
-        reloader = Reloader(gateway, source, lambda: None, lambda: None)
-        yield Reloaded(Site(gateway, http), path, reloader, tmp_path / "audit.jsonl")
 
 
 async def _says_who(connection: Connection) -> None:
