@@ -57,7 +57,7 @@ class House:
     async def where(self, console: str) -> Replica:
         """The replica that has the console's session, as any of them tells it."""
         (session,) = (await self.replicas[0].bastion.api("GET", f"/sessions?console={console}")).body["sessions"]
-        pid = int(session["replica"].rpartition("-")[2])
+        pid = int(session["replica"].split("-")[-2])
         return next(replica for replica in self.replicas if replica.process.pid == pid)
 
     async def rest(self) -> None:
