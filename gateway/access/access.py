@@ -143,6 +143,7 @@ class Access:
         except Denied as denied:
             self._audit.note(
                 "ticket_refused",
+                actor=denied.user,
                 source=caller.source,
                 console=console,
                 grant=ticket_id(shown) if shown is not None and len(shown) == TICKET_LENGTH else None,

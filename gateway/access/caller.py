@@ -40,12 +40,16 @@ class Identity:
 
 
 class Denied(Exception):
-    """Somebody is not let in. `why` is a word for the audit and never shown to the caller."""
+    """Somebody is not let in. `why` is a word for the audit and never shown to the caller.
 
-    def __init__(self, refusal: Literal["unauthenticated", "forbidden"], why: str) -> None:
+    `user`: who it is, where that is known all the same.
+    """
+
+    def __init__(self, refusal: Literal["unauthenticated", "forbidden"], why: str, *, user: str | None = None) -> None:
         super().__init__(f"{refusal}: {why}")
         self.refusal = refusal
         self.why = why
+        self.user = user
 
 
 class Full(Exception):

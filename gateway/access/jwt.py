@@ -65,9 +65,10 @@ class JwtMode:
         claims = await self._verified(caller.bearer)
         settings = self._settings
         token_id = claims.get("jti")
+        user = user_named(claims.get(settings.user_claim))
         return Identity(
-            user=user_named(claims.get(settings.user_claim)),
-            rights=self._rights(console, claims),
+            user=user,
+            rights=self._rights(console, claims, user),
             expires_at=self._end(claims["exp"]) if settings.exp_ends_session else None,
             id=token_id if is_user(token_id) else "",  # as short and plain as a name, or it is left out
         )
@@ -100,33 +101,33 @@ class JwtMode:
             self._registry.get_alg(header["alg"])
         return header
 
-    def _rights(self, console: str, claims: dict[str, Any]) -> Rights:
-        """What the token allows on `console`: by itself if it names consoles, else by the rules for its groups.
+    def _rights(self, console: str, claims: dict[str, Any], user: str) -> Rights:
+        """What the token of `user` allows on `console`: by itself if it names any, else by the rules for its groups.
 
         A token that names rights never gets more by a rule.
         """
         settings = self._settings
-        named = _rights_in(claims.get(settings.rights_claim))
+        named = _rights_in(claims.get(settings.rights_claim), user)
         consoles = claims.get(settings.consoles_claim)
         if consoles is not None:
             ruled = Rights() if rules.fits(console, _texts(consoles)) else None
         else:
             ruled = rules.allowed(self._rules, console, _texts(claims.get(settings.groups_claim)))
         if ruled is None:
-            raise Denied("forbidden", "wrong_console")
+            raise Denied("forbidden", "wrong_console", user=user)
         if named is None:
             return ruled
         return named if consoles is not None else rules.both(named, ruled)
 
 
-def _rights_in(claim: object) -> Rights | None:
-    """The rights that a claim describes, None if there is none; one that is not understood allows nothing."""
+def _rights_in(claim: object, user: str) -> Rights | None:
+    """The rights that a claim of `user` describes, None if there is none; one that is not understood allows nothing."""
     if claim is None:
         return None
     try:
         return rules.rights_of(identities.Rights.model_validate(claim, strict=True))
     except ValidationError as error:
-        raise Denied("forbidden", "bad_rights") from error
+        raise Denied("forbidden", "bad_rights", user=user) from error
 
 
 def _texts(claim: object) -> list[str]:

@@ -23,7 +23,7 @@ class ProxyHeaderMode:
         groups = {group.strip() for group in (_only(caller, self._settings.groups) or "").split(",")}
         rights = rules.allowed(self._rules, console, groups)
         if rights is None:
-            raise Denied("forbidden", "wrong_console")
+            raise Denied("forbidden", "wrong_console", user=user)
         return Identity(user=user, rights=rights, expires_at=None)
 
 

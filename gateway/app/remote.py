@@ -1,6 +1,7 @@
 """The admin API of a running gateway, as the command line uses it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -22,11 +23,17 @@ class ApiFailed(GatewayError):
     side = Side.OPERATOR
 
 
+class NothingThere(ApiFailed):
+    """The API knows of nothing at this address."""
+
+
 class AdminApi:
     """Where the API is and the key for it, from the variables of `environ`. Raises ConfigurationError."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._base = environ.get(URL, "http://127.0.0.1:9090").rstrip("/")
+        if not self._base.startswith(("http://", "https://")):
+            raise ConfigurationError(f"{URL}: must start with http:// or https://")
         self._key = _key(environ)
 
     async def mint(self, console: str, *, user: str, ttl: float | None, view_only: bool) -> str:
@@ -49,11 +56,13 @@ class AdminApi:
 
     async def session(self, id_: str) -> dict[str, Any]:
         """One of them."""
-        return await self._ask("GET", f"/sessions/{quote(id_, safe='')}")
+        with _named(id_):
+            return await self._ask("GET", f"/sessions/{quote(id_, safe='')}")
 
     async def end(self, id_: str) -> None:
         """End it: its browser is told so and can't return."""
-        await self._ask("DELETE", f"/sessions/{quote(id_, safe='')}")
+        with _named(id_):
+            await self._ask("DELETE", f"/sessions/{quote(id_, safe='')}")
 
     async def end_some(self, wanted: Mapping[str, str]) -> None:
         """End all sessions that `sessions` would give."""
@@ -77,12 +86,23 @@ class AdminApi:
             raise ApiFailed(f"{self._base} does not answer as the admin API: {str(error) or 'no answer'}") from error
 
 
+@contextmanager
+def _named(id_: str) -> Iterator[None]:
+    """Say of which session there is nothing."""
+    try:
+        yield
+    except NothingThere as error:
+        raise ApiFailed(f"no open session has the id {id_}") from error
+
+
 async def _body(answer: aiohttp.ClientResponse) -> dict[str, Any]:
     if answer.status == 204:
         return {}
     body = await answer.json(content_type=None)
     if not isinstance(body, dict):
         raise ValueError("no JSON object")  # noqa: TRY004 - an answer's, as what json raises
+    if answer.status == 404:
+        raise NothingThere(f"404 from {answer.url.origin()}: is that the admin address?")
     if not answer.ok:
         raise ApiFailed(f"{answer.status}: {body.get('detail') or body.get('title') or body.get('name')}")
     return body

@@ -54,6 +54,7 @@ async def serve(
         gateway.refuse()
         notifier.stopping()
         await stopping.unless_at_once(gateway.drain())
+    log.info("gateway.stopped")
 
 
 async def stopped() -> None:

@@ -101,6 +101,7 @@ def end(
 
     api = AdminApi(os.environ)
     run(api.end_some(wanted) if id_ is None else api.end(id_))
+    say("ended")
 
 
 def _wanted(user: str | None, console: str | None, reference: str | None) -> dict[str, str]:

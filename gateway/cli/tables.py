@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from rich import box
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.filesize import decimal
 from rich.table import Table
 from rich.text import Text
@@ -15,6 +15,11 @@ from gateway.telemetry.redact import escape_text
 
 FIELDS = ("id", "state", "console", "user", "source", "started_at", "last_input_at", "replica", "reference")
 """Of a line in a pipe, in this order for ever; more may follow."""
+
+NARROW = ("id", "state", "console", "user", "open", "input")
+MORE = ("source", "to browser", "replica", "reference")
+WIDE = 120
+"""Columns of a terminal in which there is room for more of a session than who is where."""
 
 Session = Mapping[str, Any]
 
@@ -27,20 +32,21 @@ def lines(sessions: Sequence[Session]) -> Iterator[str]:
 
 def print_list(sessions: Sequence[Session]) -> None:
     """Print a table with a row for each session."""
+    terminal = Console()
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in ("id", "state", "console", "user", "source", "open", "input", "to browser", "replica", "reference"):
+    shown = (*NARROW, *MORE) if terminal.width >= WIDE else NARROW
+    for heading in shown:
         table.add_column(heading, no_wrap=heading == "id", justify="right" if heading == "to browser" else "left")
     now = time.time()
     for session in sessions:
-        table.add_row(
-            *map(_cell, (session["id"], session["state"], session["console"], session["user"], session["source"])),
-            _ago(session["started_at"], now),
-            _ago(session["last_input_at"], now),
-            _size(session["per_second"]["bytes"]["to_browser"]) + "/s",
-            _cell(session["replica"]),
-            _cell(session["reference"]),
-        )
-    Console().print(table)
+        cells: dict[str, RenderableType] = {
+            **{heading: _cell(session[heading]) for heading in shown if heading in session},
+            "open": _ago(session["started_at"], now),
+            "input": _ago(session["last_input_at"], now),
+            "to browser": _size(session["per_second"]["bytes"]["to_browser"]) + "/s",
+        }
+        table.add_row(*(cells[heading] for heading in shown))
+    terminal.print(table)
 
 
 def print_one(session: Session) -> None:

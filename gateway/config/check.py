@@ -49,6 +49,8 @@ def cautions(settings: Settings, files: int) -> Iterator[Caution]:
     for network in settings.listen.trusted_proxies:
         if not network.prefixlen:
             yield Caution("listen.trusted_proxies", f"{network} is everybody, and everybody is believed")
+    if settings.audit.file is not None and not settings.audit.file.parent.is_dir():
+        yield Caution("audit.file", f"there is no directory {settings.audit.file.parent} here")
     yield from _access(settings)
     for name in settings.providers:
         yield from _provider(settings, name)

@@ -51,7 +51,7 @@ Act = Literal[
 class Fields(TypedDict, total=False):
     """What a line may hold beside its head. None of it is a secret: tickets and tokens appear by their ids only."""
 
-    actor: str
+    actor: str | None
     """Who acted: a user, or the name of an API key."""
     source: str
     """The client's address."""

@@ -100,7 +100,7 @@ async def test_a_ticket_opens_a_session_which_is_listed_shown_and_ended(tmp_path
             assert (await vnc_gateway("sessions", "end", session, admin=admin))[0] == 0
             assert await how == (4410, "ended_by_admin")
             gone = await vnc_gateway("sessions", "show", session, admin=admin)
-            assert gone == (1, "", "404: There is nothing at this address.\n")
+            assert gone == (1, "", f"no open session has the id {session}\n")
             wrong = await vnc_gateway("sessions", "list", admin=admin, key="wrong")
             assert wrong == (1, "", "401: The API key is missing or unknown.\n")
             late = await vnc_gateway("ticket", "lab/vm", "--ttl", "999", admin=admin)

@@ -103,3 +103,12 @@ def test_nobody_ends_sessions_by_a_slip(command, monkeypatch, arguments):
     api = Api(monkeypatch)
     assert command("sessions", "end", *arguments, **KEY).code == 2
     assert api.asked == []
+
+
+def test_a_narrow_terminal_shows_who_is_where_and_no_more(command, monkeypatch, capsys):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    one = session("0123456789abcdef", user="ana.b") | {"console": "hangzhou/i-bp1abcdefghij"}
+    Api(monkeypatch, {"sessions": [one]})
+    heading, _, row = command("sessions", "list", **{**PLAIN, "COLUMNS": "80"}, **KEY).out.strip().splitlines()
+    assert heading.split() == ["id", "state", "console", "user", "open", "input"]
+    assert row.split()[:4] == ["0123456789abcdef", "open", "hangzhou/i-bp1abcdefghij", "ana.b"]

@@ -89,3 +89,9 @@ def test_open_files_are_raised_to_the_hard_limit():
         assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == open_files() == before[1]
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_an_audit_file_in_no_directory_is_named(load_text, tmp_path):
+    lines = _lines(load_text(OPEN + LAB + f"audit = {{ target = 'file', file = '{tmp_path}/none/audit.jsonl' }}"))
+    assert lines == [f"audit.file: there is no directory {tmp_path}/none here"]
+    assert _lines(load_text(OPEN + LAB + f"audit = {{ target = 'file', file = '{tmp_path}/audit.jsonl' }}")) == []

@@ -125,3 +125,19 @@ async def test_a_voided_ticket_is_told(tmp_path: Path) -> None:
             assert answer.status == 204
     (line,) = told(path, "ticket_voided")
     assert (line["grant"], line["actor"], line["user"]) == (minted["id"], "test", "ana")
+
+
+async def test_who_is_known_and_may_not_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    tables = {
+        "access": {"mode": "proxy_header"},
+        "audit": {"target": "file", "file": path},
+        "listen": {"trusted_proxies": ["127.0.0.1"]},
+    }
+    async with (
+        site({"vm": "tcp://127.0.0.1:9"}, **tables) as at,
+        at.http.post(f"{at.url}/grant/lab/vm", headers={"X-Remote-User": "ana"}) as answer,
+    ):
+        assert answer.status == 403
+    (refused,) = told(path, "ticket_refused")
+    assert (refused["actor"], refused["outcome"], refused["why"]) == ("ana", "forbidden", "wrong_console")
