@@ -18,6 +18,9 @@ FIELDS = ("id", "state", "console", "user", "source", "started_at", "last_input_
 
 NARROW = ("id", "state", "console", "user", "open", "input")
 MORE = ("source", "to browser", "replica", "reference")
+WHOLE = ("id", "console", "user")
+"""What is never broken, or cut while there is room: it is copied, and looked for."""
+
 WIDE = 120
 """Columns of a terminal in which there is room for more of a session than who is where."""
 
@@ -33,10 +36,10 @@ def lines(sessions: Sequence[Session]) -> Iterator[str]:
 def print_list(sessions: Sequence[Session]) -> None:
     """Print a table with a row for each session."""
     terminal = Console()
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     shown = (*NARROW, *MORE) if terminal.width >= WIDE else NARROW
     for heading in shown:
-        table.add_column(heading, no_wrap=heading == "id", justify="right" if heading == "to browser" else "left")
+        table.add_column(heading, no_wrap=heading in WHOLE, justify="right" if heading == "to browser" else "left")
     now = time.time()
     for session in sessions:
         cells: dict[str, RenderableType] = {
