@@ -1,6 +1,7 @@
 """The console page in Chromium: how tests find the browser, wait for a state, and let the page's time pass."""
 
 import contextlib
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -70,6 +71,12 @@ async def state(page: Page, *wanted: str) -> str:
 async def title(page: Page) -> str:
     """What the card says."""
     return await page.inner_text("#card-title")
+
+
+async def still(page: Page) -> None:
+    """Stop the page's time (its clock is installed): what it waits for comes when the test lets it."""
+    await page.goto("about:blank")
+    await page.clock.pause_at(time.time() + 60)
 
 
 async def until_ended(page: Page, *, seconds: int, step: float = 1.0) -> None:

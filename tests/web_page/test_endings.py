@@ -2,7 +2,7 @@
 
 import pytest
 from support.gateway_stub import End, Refuse
-from support.page import state, title, until_ended
+from support.page import state, still, title, until_ended
 from support.programs import eventually
 
 from gateway.endings import ENDINGS
@@ -161,9 +161,12 @@ async def test_a_picture_that_cannot_be_decoded_is_tried_once(stub, page):
 
 async def test_the_network_coming_back_ends_the_wait(stub, timed):
     stub.sockets.extend([End(1001, "going_away")] * 4)
+    await still(timed)
     await timed.goto(stub.console())
-    for count in range(1, 5):
-        await eventually(lambda count=count: len(stub.tickets) == count)
-        await state(timed, "waiting")
+
+    async def back() -> bool:
         await timed.evaluate("dispatchEvent(new Event('online'))")
-    await state(timed, "connected")
+        return await timed.evaluate("document.body.dataset.state") == "connected"
+
+    await eventually(back, within=30)
+    assert len(stub.tickets) == 5

@@ -4,7 +4,7 @@ import re
 import time
 
 from support.gateway_stub import End
-from support.page import state, until_ended
+from support.page import state, still, until_ended
 
 
 async def card(page) -> str:
@@ -50,8 +50,7 @@ async def test_what_comes_back_by_itself_takes_the_console_from_nobody(stub, tim
 
 async def test_a_button_takes_the_console_only_once_the_user_knows_who_has_it(stub, timed):
     stub.sockets.extend([End(1001, "going_away"), End(4408, "idle"), End(4409, "taken_over")])
-    await timed.goto("about:blank")
-    await timed.clock.pause_at(time.time() + 60)  # else the page may come back by itself before the click
+    await still(timed)  # else the page may come back by itself before the click
     await timed.goto(stub.console())
     for label in ("Try now", "Continue", "Take it back"):
         await timed.click(f"#card-button:text-is('{label}')")
