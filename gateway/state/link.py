@@ -29,11 +29,14 @@ from gateway.config.state import Address
 from gateway.errors import ConfigurationError
 from gateway.state.state import StateAway
 
-CALL_LIMIT = 1.5
+CALL_LIMIT = 1.2
 """Seconds for one call; Redis takes far less than a millisecond for any of ours."""
 
-QUEUE_LIMIT = 0.5
-"""Seconds that a call waits for its turn. With the limit above nobody waits longer than two seconds for the state."""
+SECOND_LIMIT = 0.4
+"""Seconds for the ping that decides, after a call without an answer, whether Redis is away."""
+
+QUEUE_LIMIT = 0.4
+"""Seconds that a call waits for its turn. With the limits above nobody waits longer than two seconds for the state."""
 
 CALLS = 64
 """Calls under way at once, each on a connection of its own: with 200 ms to a slow Redis, 200 come in time at once."""
@@ -78,6 +81,7 @@ class Link:
         self._away = asyncio.Event()
         self._away.set()
         self._since = time.monotonic()
+        self._second: asyncio.Task[None] | None = None
         self._log = structlog.get_logger()
 
     @property
@@ -125,6 +129,9 @@ class Link:
 
     async def aclose(self) -> None:
         """Let go of all connections."""
+        if self._second is not None:
+            self._second.cancel()
+            await asyncio.wait([self._second])
         for each in self._clients:
             await each.aclose()
 
@@ -156,7 +163,9 @@ class Link:
                 return await self._send(commands)
         except (RedisError, OSError) as error:  # a timeout is an OSError
             why = str(error) or "no answer"
-            if not isinstance(error, ResponseError) or _passing(error) or isinstance(error, NoPermissionError):
+            if not isinstance(error, ResponseError):
+                await self._doubt(why)
+            elif _passing(error) or isinstance(error, NoPermissionError):
                 self._lost(why)
             raise StateAway(f"{self._address}: {why}") from error
         finally:
@@ -172,6 +181,24 @@ class Link:
         if failed := [answer for answer in answers if isinstance(answer, RedisError)]:
             raise failed[0]
         return answers
+
+    async def _doubt(self, why: str) -> None:
+        """Wait until it is known whether Redis is away: all whose calls fail at a time wait for the same ping."""
+        if self._second is None or self._second.done():
+            self._second = asyncio.create_task(self._ask_again(why))
+        await asyncio.shield(self._second)
+
+    async def _ask_again(self, why: str) -> None:
+        """One call without an answer may be due to its connection, or to a moment in which this process had no time."""
+        if not self.up:
+            return
+        try:
+            async with asyncio.timeout(SECOND_LIMIT):
+                await self._send((("PING",),))
+        except (RedisError, OSError):
+            self._lost(why)
+        else:
+            self._log.warning("state.hiccup", state=str(self._address), cause=why)
 
     def _lost(self, why: str) -> None:
         if self.up:

@@ -130,9 +130,10 @@ async def test_a_slow_redis_is_no_missing_one(server: RedisServer):
 async def test_no_call_waits_longer_than_two_seconds_for_a_silent_redis(
     server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ):
-    assert link.QUEUE_LIMIT + link.CALL_LIMIT <= 2
+    assert link.QUEUE_LIMIT + link.CALL_LIMIT + link.SECOND_LIMIT <= 2
     monkeypatch.setattr(link, "QUEUE_LIMIT", 0.2)
-    monkeypatch.setattr(link, "CALL_LIMIT", 0.6)
+    monkeypatch.setattr(link, "CALL_LIMIT", 0.4)
+    monkeypatch.setattr(link, "SECOND_LIMIT", 0.2)
     async with line(server.port) as silent, replicas(silent.port) as (state,):
         silent.delay = None
         begun = time.monotonic()
@@ -147,6 +148,19 @@ async def test_no_call_waits_longer_than_two_seconds_for_a_silent_redis(
         }
         silent.delay = 0.0
         await comes_up(state)
+
+
+async def test_one_call_without_an_answer_does_not_make_redis_away_for_all(
+    server: RedisServer, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(link, "CALL_LIMIT", 0.3)
+    async with replicas(server.port) as (state,):
+        with capture_logs() as logs:
+            with pytest.raises(StateAway, match=r": no answer$"):
+                await state._link.ask(("BLPOP", "vg:nothing", 60))
+            assert await state.put_ticket("t", "v", 30)
+        assert [entry["event"] for entry in logs] == ["state.hiccup"]
+        assert state.up
 
 
 async def test_cut_connections_cost_at_most_a_moment(server: RedisServer):
