@@ -75,17 +75,19 @@ async def _announce(console: Console, host: str, gateway: Gateway, key: str) -> 
     if not is_loopback(host):
         console.print(f"\nEach link opens once, within {LINK_TTL // 3600} hours. Another one:\n")
         console.print(f"  {URL}={admin} {KEY}={key} vnc-gateway ticket {ALIBABA} --ttl {LINK_TTL}")
-    console.print(f"\nMetrics: {admin}/metrics   Ctrl-C ends the demo.")
+    console.print(f"\nOperators see and end sessions at {admin}/ with the key {key}")
+    console.print(f"Metrics: {admin}/metrics   Ctrl-C ends the demo.")
 
 
 def _access(host: str, port: int, key: str) -> dict[str, Any]:
     """Open to this machine; whoever comes from elsewhere needs a link."""
-    if is_loopback(host):
-        return {"listen": {"host": host, "port": port}, "admin": {"port": 0}, "access": {"mode": "open"}}
     digest = hashlib.sha256(key.encode()).hexdigest()
+    admin = {"port": 0, "keys": {"demo": f"sha256:{digest}"}}
+    if is_loopback(host):
+        return {"listen": {"host": host, "port": port}, "admin": admin, "access": {"mode": "open"}}
     return {
         "listen": {"host": host, "port": port, "public_url": f"http://{host_in_url(reached_as(host))}:{port}"},
-        "admin": {"port": 0, "keys": {"demo": f"sha256:{digest}"}},
+        "admin": admin,
         "access": {"mode": "ticket", "ticket_ttl_max": LINK_TTL},
     }
 

@@ -4,6 +4,7 @@ What can be taken over is, at one moment; what can't is told key by key. With a 
 """
 
 import asyncio
+import os
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -30,7 +31,7 @@ Why = Literal["signal", "file"]
 
 def warn(settings: Settings) -> None:
     """Log what of the settings is allowed and yet worth a word."""
-    for caution in cautions(settings, open_files()):
+    for caution in cautions(settings, os.environ, open_files()):
         structlog.get_logger().warning("configuration.caution", place=caution.place, caution=caution.message)
 
 

@@ -143,7 +143,7 @@ def check(
 ) -> None:
     """Validate the configuration, and warn of what is allowed but unwise."""
     settings = load(config, os.environ)
-    for caution in checks.cautions(settings, checks.open_files()):
+    for caution in checks.cautions(settings, os.environ, checks.open_files()):
         say(f"warning: {caution}")
     if resolve is not None:
         typer.echo(_address(settings, resolve))

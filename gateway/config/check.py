@@ -1,9 +1,12 @@
 """What is allowed and yet worth a word: cautions about a valid configuration, as data."""
 
 import resource
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from pydantic import BaseModel
+
+from gateway.config.environment import PREFIX, SEPARATOR
 from gateway.config.providers import CloudSettings
 from gateway.config.settings import Settings
 from gateway.config.values import reaches_others
@@ -16,7 +19,7 @@ CLOUD_PER_MINUTE = 30  # reconnects that Alibaba allows to one instance
 
 @dataclass(frozen=True, slots=True)
 class Caution:
-    """One line for the operator; `place` is a key path."""
+    """One line for the operator; `place` is a key path, or a variable."""
 
     place: str
     message: str
@@ -37,8 +40,9 @@ def raise_open_files() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def cautions(settings: Settings, files: int) -> Iterator[Caution]:
+def cautions(settings: Settings, environ: Mapping[str, str], files: int) -> Iterator[Caution]:
     """Find what deserves a warning, with `files` as the limit of open files (-1: none)."""
+    yield from _unread(environ)
     needed = FILES_PER_SESSION * settings.limits.sessions + FILES_BESIDE
     if 0 <= files < needed:
         yield Caution("limits.sessions", f"needs {needed} open files, this process may open {files}: raise ulimit -n")
@@ -54,6 +58,25 @@ def cautions(settings: Settings, files: int) -> Iterator[Caution]:
     yield from _access(settings)
     for name in settings.providers:
         yield from _provider(settings, name)
+
+
+def _unread(environ: Mapping[str, str]) -> Iterator[Caution]:
+    """Variables that were meant for us. Others begin alike: Kubernetes' own, for a service that is called as we are."""
+    for variable in sorted(environ):
+        name = variable.removeprefix(PREFIX).lower()
+        if not variable.startswith(PREFIX) or SEPARATOR in name:
+            continue
+        for block, field in Settings.model_fields.items():
+            key = name.removeprefix(f"{block}_")
+            if key != name and _begins_with_a_key(field.annotation, key):
+                meant = f"{PREFIX}{block}{SEPARATOR}{key}".upper()
+                yield Caution(variable, f"is not read: two underscores part the names, as in {meant}")
+
+
+def _begins_with_a_key(block: object, name: str) -> bool:
+    if not (isinstance(block, type) and issubclass(block, BaseModel)):
+        return True  # a table of names of the operator's own
+    return any(f"{name}_".startswith(f"{key}_") for key in block.model_fields)
 
 
 def _access(settings: Settings) -> Iterator[Caution]:

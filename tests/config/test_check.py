@@ -1,6 +1,10 @@
 """Cautions: what is allowed and yet worth a word."""
 
 import resource
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import pytest
 
 from gateway.config.check import cautions, open_files, raise_open_files
 
@@ -10,8 +14,8 @@ CLOUD = "credentials.k.source = 'env'\nproviders.hz = { type = 'alibaba', region
 ENOUGH = 4200
 
 
-def _lines(settings, files: int = ENOUGH) -> list[str]:
-    return [str(caution) for caution in cautions(settings, files)]
+def _lines(settings, files: int = ENOUGH, environ: Mapping[str, str] = MappingProxyType({})) -> list[str]:
+    return [str(caution) for caution in cautions(settings, environ, files)]
 
 
 def test_a_sound_configuration_has_none(load_text):
@@ -23,6 +27,28 @@ def test_too_few_open_files_are_named(load_text):
     assert _lines(load_text(OPEN + LAB), files=ENOUGH - 1) == [
         "limits.sessions: needs 4200 open files, this process may open 4199: raise ulimit -n"
     ]
+
+
+@pytest.mark.parametrize(
+    ("variable", "meant"),
+    [
+        ("VNC_GATEWAY_STATE_URL", "VNC_GATEWAY_STATE__URL"),
+        ("VNC_GATEWAY_STATE_URL_FILE", "VNC_GATEWAY_STATE__URL_FILE"),
+        ("VNC_GATEWAY_LIMITS_SESSIONS", "VNC_GATEWAY_LIMITS__SESSIONS"),
+        ("VNC_GATEWAY_PROVIDERS_LAB_TYPE", "VNC_GATEWAY_PROVIDERS__LAB_TYPE"),
+        ("VNC_GATEWAY_ADMIN_KEY", None),  # the command line's own
+        ("VNC_GATEWAY_ADMIN_URL", None),
+        ("VNC_GATEWAY_SERVICE_HOST", None),  # Kubernetes says where a service is
+        ("VNC_GATEWAY_PORT_8080_TCP", None),
+        ("VNC_GATEWAY_STATEMENT", None),
+        ("VNC_GATEWAY_STATE__URL", None),
+        ("STATE_URL", None),
+    ],
+)
+def test_a_variable_with_one_underscore_too_few_is_named(load_text, variable: str, meant: str | None):
+    assert _lines(load_text(OPEN + LAB), environ={variable: "x"}) == (
+        [f"{variable}: is not read: two underscores part the names, as in {meant}"] if meant else []
+    )
 
 
 def test_no_human_idle_limit_is_named_once(load_text):
