@@ -24,6 +24,7 @@ MODULES = (
     "gateway.rfb.client_stream",
     "gateway.rfb.format_book",
     "gateway.rfb.framing",
+    "gateway.rfb.held",
     "gateway.rfb.memory",
     "gateway.rfb.rectangles.tight",
     "gateway.rfb.requests",

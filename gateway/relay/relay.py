@@ -135,10 +135,8 @@ class Relay:
             self.passed = True
             self.on_pass()
         released: list[Span] = []
-        receive = self.server_stream.receive
         try:
-            for span in spans:
-                receive(span, released)
+            self.server_stream.receive_all(spans, released)
         finally:
             if released:  # what was whole before a fault belongs to the browser
                 self.browser.send(released)

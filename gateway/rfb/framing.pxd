@@ -2,11 +2,15 @@
 # What an interpreted subclass calls or overrides is cpdef; the rest is called by C alone.
 
 cimport cython
+cimport gateway.rfb.wire as wire
 
 
 cdef class Framing:
     cdef public bytearray _tail
     cdef public Py_ssize_t _need, _span, _glimpse
+
+    @cython.locals(unfinished=Py_ssize_t)
+    cpdef object receive_all(self, object chunks, list out)
 
     @cython.locals(at=Py_ssize_t, limit=Py_ssize_t)
     cpdef object receive(self, object data, list out)

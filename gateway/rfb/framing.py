@@ -10,12 +10,18 @@ nothing is measured again before the length that it was found to need is there.
 from abc import abstractmethod
 from collections.abc import Sequence
 
+from gateway.rfb import wire
+
 Released = list[memoryview | bytes]
 """Where a stream puts what may go on, in order."""
 
 # Bytes joined at least: the few that would complete a length are followed by the few that complete the next, and each
 # joining costs a microsecond.
 GLIMPSE = 64
+
+MOVED = 4096
+"""Bytes of an unfinished unit that are moved over the header of the next frame in the same buffer: that takes 0.1 µs,
+a tail of its own and the span that it becomes 3 µs."""
 
 WHOLE_CHUNK = 1 << 30  # where a length can't be known
 
@@ -35,6 +41,21 @@ class Framing:
     def held(self) -> int:
         """Bytes held back: of the one unfinished unit."""
         return len(self._tail)
+
+    def receive_all(self, chunks: Sequence[memoryview | bytes], out: Released) -> None:
+        """Receive each of `chunks`, in order. What is between them in their buffer may be overwritten."""
+        before: memoryview | bytes = b""
+        for chunk in chunks:
+            data = chunk
+            unfinished = len(self._tail)
+            if 0 < unfinished <= min(len(before), MOVED):  # else it began before that chunk
+                both = wire.slid(before, len(before) - unfinished, chunk)
+                if both is not None:
+                    self._tail, self._need = bytearray(), 0
+                    self._joined()
+                    data = both
+            self.receive(data, out)
+            before = data
 
     def receive(self, data: memoryview | bytes, out: Released) -> None:
         """Append to `out` what may go on, in order: views of `data` and of joined tails, and bytes.

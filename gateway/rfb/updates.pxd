@@ -5,13 +5,15 @@ cimport cython
 cimport gateway.rfb.rectangles.tight as tight
 cimport gateway.rfb.wire as wire
 from gateway.rfb.framing cimport Framing
+from gateway.rfb.held cimport HeldBudget
 from gateway.rfb.memory cimport Memory
 from gateway.rfb.zlib_streams cimport ZlibStreams
 
 
 cdef class UpdateFraming(Framing):
     cdef public Memory memory
-    cdef public object budget, _idle, _between, _inside, _format, _bulk_inflator, _tiles, _image
+    cdef public HeldBudget budget
+    cdef public object _idle, _between, _inside, _format, _bulk_inflator, _tiles, _image
     cdef public ZlibStreams _streams
     cdef public Py_ssize_t _rectangles_left, _bulk_left
     cdef public bint _bulk_repairable

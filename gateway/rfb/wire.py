@@ -17,3 +17,17 @@ update_head = Struct(">BxH").unpack_from
 
 rectangle_head = Struct(">4xHHi").unpack_from
 """(view, at) -> width, height, encoding."""
+
+
+def four_bytes(view: memoryview, at: int) -> bytes:
+    """The four bytes at `at`."""
+    return bytes(view[at : at + 4])
+
+
+def slid(before: memoryview | bytes, at: int, after: memoryview | bytes) -> memoryview | None:  # noqa: ARG001 - as C has it
+    """Move before[at:] to right in front of `after`, and give both as one view.
+
+    None, and nothing is moved, if `after` does not begin a frame's header behind `before` in one buffer that may be
+    written. Python can't tell where views lie: only C ever moves anything.
+    """
+    return None

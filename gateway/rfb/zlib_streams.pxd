@@ -1,6 +1,7 @@
 # What tight.run reads and writes for each run, without Python's attributes in between.
 
 cimport cython
+cimport gateway.rfb.wire as wire
 
 
 cdef class ZlibStreams:

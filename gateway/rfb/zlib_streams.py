@@ -7,6 +7,7 @@ rectangles/, what the client's inflators have been fed to inflators, and changin
 from enum import IntEnum
 
 from gateway.errors import UpstreamChanged, UpstreamLost
+from gateway.rfb import wire
 from gateway.rfb.inflators import HEADER_LENGTH, TIGHT_STREAMS, Inflator, Stream, window_size
 from gateway.rfb.memory import Change, Memory
 from gateway.rfb.rectangles.compressed import Compressed
@@ -84,7 +85,7 @@ class ZlibStreams:
         """Remember the compressed bytes that tight.run has passed in `view`."""
         for stream, end in enumerate(self.ends):
             if end:
-                self._inflators[stream].tail = bytes(view[end - 4 : end])
+                self._inflators[stream].tail = wire.four_bytes(view, end - 4)
 
     def _starts_in(self, parts: Tight | Compressed) -> bool:
         stream = parts.stream

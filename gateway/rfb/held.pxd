@@ -1,0 +1,10 @@
+# The budget of each unfinished rectangle: two calls for every frame of a busy screen.
+
+cdef class HeldBudget:
+    cdef object _total
+    cdef Py_ssize_t _limit
+    cdef public Py_ssize_t reserved
+
+    cpdef bint reserve(self, Py_ssize_t length) except -1
+
+    cpdef object release(self)
