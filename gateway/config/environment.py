@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from gateway.config.block import SUFFIX
 from gateway.config.faults import Fault, Path, place
 
 PREFIX = "VNC_GATEWAY_"
@@ -27,6 +28,7 @@ class Environment:
 
     def charge(self, path: Path, message: str, in_file: Mapping[str, Any]) -> list[Fault]:
         """Put a fault at `path` down to the variables it comes from, or to the file."""
+        path = self._as_given(path, in_file)
         if path in self.variables:
             return [Fault(self.variables[path], message)]
         where = place(path)
@@ -37,6 +39,12 @@ class Environment:
             if len(path) > 2 and not _holds(in_file, path[:-1]) and (beside := self._below(path[:-1])):
                 return [Fault(beside[0], f"{where}: {message}")]
         return [Fault(where, message)]
+
+    def _as_given(self, path: Path, in_file: Mapping[str, Any]) -> Path:
+        """The key that its value came from: a secret's file, where there is no other."""
+        beside = (*path[:-1], *(part + SUFFIX for part in path[-1:]))
+        given = [each for each in (path, beside) if each in self.variables or _holds(in_file, each)]
+        return given[0] if given else path
 
     def _below(self, path: Path) -> list[str]:
         return [name for key, name in self.variables.items() if key[: len(path)] == path]

@@ -86,3 +86,13 @@ def test_settings_show_no_secret(load_text):
     assert "hidden" not in repr(settings)
     assert "hidden" not in str(settings)
     assert json.loads(settings.credentials["k"].model_dump_json())["secret_key"] == "**********"
+
+
+def test_what_is_wrong_in_a_file_is_told_of_the_key_that_names_it(faults_of, tmp_path: Path):
+    (tmp_path / "short").write_text("zz")
+    fault = 'each line must be a key of at least 32 characters, as from "openssl rand -hex 32"'
+    in_file = f"access.seal_keys_file = '{tmp_path / 'short'}'"
+    assert faults_of(in_file) == [f"access.seal_keys_file: {fault}"]
+    variable = "VNC_GATEWAY_ACCESS__SEAL_KEYS_FILE"
+    assert faults_of("", **{variable: str(tmp_path / "short")}) == [f"{variable}: {fault}"]
+    assert faults_of("access.seal_keys = 'zz'") == [f"access.seal_keys: {fault}"]
