@@ -3,6 +3,7 @@
 import resource
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 from pydantic import BaseModel
 
@@ -87,6 +88,7 @@ def _access(settings: Settings) -> Iterator[Caution]:
     ):
         if given and mode not in modes:
             yield Caution(f"access.{key}", f"counts for nothing in mode {mode}")
+    yield from _nobodys(settings)
     if mode == "open":
         return
     if mode == "ticket" and not any("tickets" in key.rights for key in settings.admin.keys.values()):
@@ -95,6 +97,17 @@ def _access(settings: Settings) -> Iterator[Caution]:
         yield Caution("access.seal_keys_file", "not set: after a restart nobody returns to an open console")
     if reaches_others(settings.listen.host) and str(settings.listen.public_url).startswith("http:"):
         yield Caution("listen.public_url", "is not https: tickets, keys and screens cross the network in clear")
+
+
+def _nobodys(settings: Settings) -> Iterator[Caution]:
+    """Patterns of consoles whose provider is none."""
+    named = [(f"access.rules: entry {number}", rule.consoles) for number, rule in enumerate(settings.access.rules, 1)]
+    named += [(f"admin.keys.{name}.consoles", key.consoles) for name, key in settings.admin.keys.items()]
+    for place, patterns in named:
+        for pattern in patterns:
+            provider = pattern.partition("/")[0]
+            if settings.providers and not any(fnmatchcase(name, provider) for name in settings.providers):
+                yield Caution(place, f"{pattern} fits no console: there is no such provider")
 
 
 _NEVER_IDLE = "0: a console that was left stays open, and keepalive defeats the cloud's own lock"

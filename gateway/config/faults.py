@@ -5,6 +5,7 @@ secret, unless the check of that value put it into its message.
 """
 
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -50,6 +51,15 @@ class Fault:
 def place(path: Path) -> str:
     """Write a path as TOML would: names that need it in quotes."""
     return ".".join(part if part.replace("-", "").replace("_", "").isalnum() else f'"{_shown(part)}"' for part in path)
+
+
+def apart(errors: Sequence[ErrorDetails]) -> Iterator[ErrorDetails]:
+    """Leave out that a list is too short where its entries are refused: pydantic counts only those that are not."""
+    for error in errors:
+        location = error["loc"]
+        within = any(other["loc"][:-1] == location for other in errors)
+        if error["type"] != "too_short" or not within:
+            yield error
 
 
 def explain(error: ErrorDetails) -> tuple[Path, str]:

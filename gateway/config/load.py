@@ -37,7 +37,7 @@ def build(in_file: dict[str, Any], environ: Mapping[str, str]) -> Settings:
     try:
         settings = _sourced(found.values, in_file, merged)()
     except ValidationError as error:
-        for detail in error.errors(include_url=False):
+        for detail in faults.apart(error.errors(include_url=False)):
             lines += found.charge(*faults.explain(detail), in_file)
     for keys, message in together.faults(merged):
         lines += found.charge(keys, message, in_file)

@@ -121,3 +121,14 @@ def test_an_audit_file_in_no_directory_is_named(load_text, tmp_path):
     lines = _lines(load_text(OPEN + LAB + f"audit = {{ target = 'file', file = '{tmp_path}/none/audit.jsonl' }}"))
     assert lines == [f"audit.file: there is no directory {tmp_path}/none here"]
     assert _lines(load_text(OPEN + LAB + f"audit = {{ target = 'file', file = '{tmp_path}/audit.jsonl' }}")) == []
+
+
+def test_patterns_of_nobodys_consoles_are_named(load_text):
+    keys = f"admin.keys.a = {{ hash = 'sha256:{0:064d}', consoles = ['lab/*', 'l*/a', 'hz/*', '*/*'] }}\n"
+    rules = "access.rules = [{ group = 'g', consoles = ['*/*'] }, { group = 'h', consoles = ['labs/a'] }]\n"
+    lines = [line for line in _lines(load_text(OPEN + LAB + keys + rules)) if "fits no console" in line]
+    assert lines == [
+        "access.rules: entry 2: labs/a fits no console: there is no such provider",
+        "admin.keys.a.consoles: hz/* fits no console: there is no such provider",
+    ]
+    assert not any("fits no console" in line for line in _lines(load_text(OPEN + keys)))

@@ -263,3 +263,9 @@ def test_any_tree_is_a_configuration_or_has_fault_lines(tree: dict[str, object],
     except ConfigurationError as error:
         assert all(": " in line for line in str(error).splitlines())
         assert str(error)
+
+
+def test_a_list_whose_entries_are_refused_is_not_told_to_be_empty_too(faults_of):
+    key = f"admin.keys.ops = {{ hash = 'sha256:{0:064d}', consoles = CONSOLES }}"
+    assert faults_of(key.replace("CONSOLES", "[5]")) == ["admin.keys.ops.consoles: entry 1 must be a text"]
+    assert faults_of(key.replace("CONSOLES", "[]")) == ["admin.keys.ops.consoles: must not be empty"]
