@@ -1,5 +1,6 @@
 """What is allowed and yet worth a word: cautions about a valid configuration, as data."""
 
+import re
 import resource
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,6 +17,9 @@ FILES_PER_SESSION = 2  # a socket to the browser, one to the upstream
 FILES_BESIDE = 200  # listeners, API connections, logs, and upgrades not yet sessions
 CLOUD_IDLE = 300  # seconds: Alibaba ends a console without messages then
 CLOUD_PER_MINUTE = 30  # reconnects that Alibaba allows to one instance
+_WITH_RULES = ("jwt", "proxy_header")
+_SERVICE = re.compile(r"_PORT(?=_|$)").split
+"""What Kubernetes says of a service begins with its name, and so does NAME_SERVICE_HOST."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +66,15 @@ def cautions(settings: Settings, environ: Mapping[str, str], files: int) -> Iter
 
 
 def _unread(environ: Mapping[str, str]) -> Iterator[Caution]:
-    """Variables that were meant for us. Others begin alike: Kubernetes' own, for a service that is called as we are."""
+    """Variables that were meant for us. Others begin alike: those of Kubernetes for a service vnc-gateway-admin."""
     for variable in sorted(environ):
         name = variable.removeprefix(PREFIX).lower()
-        if not variable.startswith(PREFIX) or SEPARATOR in name:
+        if not variable.startswith(PREFIX) or SEPARATOR in name or f"{_SERVICE(variable)[0]}_SERVICE_HOST" in environ:
             continue
         for block, field in Settings.model_fields.items():
             key = name.removeprefix(f"{block}_")
             if key != name and _begins_with_a_key(field.annotation, key):
-                meant = f"{PREFIX}{block}{SEPARATOR}{key}".upper()
-                yield Caution(variable, f"is not read: two underscores part the names, as in {meant}")
+                yield Caution(variable, "is not read: two underscores part table and key, as in VNC_GATEWAY_STATE__URL")
 
 
 def _begins_with_a_key(block: object, name: str) -> bool:
@@ -84,7 +87,7 @@ def _access(settings: Settings) -> Iterator[Caution]:
     mode = settings.access.mode
     for key, given, modes in (
         ("jwt", settings.access.jwt, ("jwt",)),
-        ("rules", settings.access.rules, ("jwt", "proxy_header")),
+        ("rules", settings.access.rules, _WITH_RULES),
     ):
         if given and mode not in modes:
             yield Caution(f"access.{key}", f"counts for nothing in mode {mode}")
@@ -101,8 +104,10 @@ def _access(settings: Settings) -> Iterator[Caution]:
 
 def _nobodys(settings: Settings) -> Iterator[Caution]:
     """Patterns of consoles whose provider is none."""
-    named = [(f"access.rules: entry {number}", rule.consoles) for number, rule in enumerate(settings.access.rules, 1)]
-    named += [(f"admin.keys.{name}.consoles", key.consoles) for name, key in settings.admin.keys.items()]
+    named = [(f"admin.keys.{name}.consoles", key.consoles) for name, key in settings.admin.keys.items()]
+    if settings.access.mode in _WITH_RULES:
+        rules = enumerate(settings.access.rules, 1)
+        named += [(f"access.rules: entry {number}", rule.consoles) for number, rule in rules]
     for place, patterns in named:
         for pattern in patterns:
             provider = pattern.partition("/")[0]

@@ -9,7 +9,7 @@ cdef class Framing:
     cdef public bytearray _tail
     cdef public Py_ssize_t _need, _span, _glimpse
 
-    @cython.locals(unfinished=Py_ssize_t)
+    @cython.locals(unfinished=Py_ssize_t, missing=Py_ssize_t)
     cpdef object receive_all(self, object chunks, list out)
 
     @cython.locals(at=Py_ssize_t, limit=Py_ssize_t)

@@ -47,8 +47,9 @@ class Framing:
         before: memoryview | bytes = b""
         for chunk in chunks:
             data = chunk
-            unfinished = len(self._tail)
-            if 0 < unfinished <= min(len(before), MOVED):  # else it began before that chunk
+            unfinished, missing = len(self._tail), self._need - len(self._tail)
+            # What is longer than the chunk before began before it.
+            if 0 < unfinished <= min(len(before), MOVED) and missing <= len(chunk):
                 both = wire.slid(before, len(before) - unfinished, chunk)
                 if both is not None:
                     self._tail, self._need = bytearray(), 0

@@ -5,6 +5,7 @@ after it was away.
 """
 
 import asyncio
+import math
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -29,13 +30,13 @@ from gateway.config.state import Address
 from gateway.errors import ConfigurationError
 from gateway.state.state import StateAway
 
-CALL_LIMIT = 1.2
+CALL_LIMIT = 1.1
 """Seconds for one call; Redis takes far less than a millisecond for any of ours."""
 
-SECOND_LIMIT = 0.4
-"""Seconds for the ping that decides, after a call without an answer, whether Redis is away."""
+SECOND_LIMIT = 0.35
+"""Seconds for the command that decides, after a call without an answer, whether Redis is away."""
 
-QUEUE_LIMIT = 0.4
+QUEUE_LIMIT = 0.5
 """Seconds that a call waits for its turn. With the limits above nobody waits longer than two seconds for the state."""
 
 CALLS = 64
@@ -71,17 +72,20 @@ class Link:
     """Redis at `address`, away until it was looked for. `on_back` is given a way to ask it before anybody else is.
 
     What it asks must show that all of us may be asked: where Redis refuses it for good, that raises ConfigurationError.
+    `second`: what is asked when a call had no answer, to tell whether Redis is away.
     """
 
     def __init__(self, address: Address) -> None:
         self.redis, self._clients = clients(address)
         self.on_back: Callable[[Call], Awaitable[None]] = _nothing
+        self.second: Command = ("PING",)
         self._address = address
         self._slots = asyncio.Semaphore(CALLS)
         self._away = asyncio.Event()
         self._away.set()
         self._since = time.monotonic()
-        self._second: asyncio.Task[None] | None = None
+        self._asking_again: asyncio.Task[None] | None = None
+        self._asked_again = -math.inf
         self._log = structlog.get_logger()
 
     @property
@@ -129,9 +133,9 @@ class Link:
 
     async def aclose(self) -> None:
         """Let go of all connections."""
-        if self._second is not None:
-            self._second.cancel()
-            await asyncio.wait([self._second])
+        if self._asking_again is not None:
+            self._asking_again.cancel()
+            await asyncio.wait([self._asking_again])
         for each in self._clients:
             await each.aclose()
 
@@ -158,13 +162,14 @@ class Link:
                 await self._slots.acquire()
         except TimeoutError as error:
             raise StateAway(f"{self._address}: too many ask at once") from error
+        began = time.monotonic()
         try:
             async with asyncio.timeout(CALL_LIMIT):
                 return await self._send(commands)
         except (RedisError, OSError) as error:  # a timeout is an OSError
             why = str(error) or "no answer"
             if not isinstance(error, ResponseError):
-                await self._doubt(why)
+                await self._doubt(began, why)
             elif _passing(error) or isinstance(error, NoPermissionError):
                 self._lost(why)
             raise StateAway(f"{self._address}: {why}") from error
@@ -182,11 +187,12 @@ class Link:
             raise failed[0]
         return answers
 
-    async def _doubt(self, why: str) -> None:
-        """Wait until it is known whether Redis is away: all whose calls fail at a time wait for the same ping."""
-        if self._second is None or self._second.done():
-            self._second = asyncio.create_task(self._ask_again(why))
-        await asyncio.shield(self._second)
+    async def _doubt(self, began: float, why: str) -> None:
+        """Wait until it is known whether Redis is away: whoever began before that was asked takes the same answer."""
+        if self._asking_again is None or (self._asking_again.done() and self._asked_again < began):
+            self._asked_again = time.monotonic()
+            self._asking_again = asyncio.create_task(self._ask_again(why))
+        await asyncio.wait([self._asking_again])
 
     async def _ask_again(self, why: str) -> None:
         """One call without an answer may be due to its connection, or to a moment in which this process had no time."""
@@ -194,7 +200,7 @@ class Link:
             return
         try:
             async with asyncio.timeout(SECOND_LIMIT):
-                await self._send((("PING",),))
+                await self._send((self.second,))
         except (RedisError, OSError):
             self._lost(why)
         else:

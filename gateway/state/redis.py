@@ -41,6 +41,8 @@ class RedisState:
         self._link = link
         self._ask = link.ask
         link.on_back = self._back
+        self._probe = self._key("probe", replica)  # nobody ever sees this key with anything in it for long
+        link.second = ("SET", self._probe, "", "PX", LIFE_MS)
         self._budgets = Budgets(clock)
         self._ends = Expiring(MAX_ENDS, clock)
         self._names = (f"{secrets.token_hex(6)}:{number}" for number in count())
@@ -217,7 +219,7 @@ class RedisState:
 
     async def _back(self, ask: Call) -> None:
         """See that Redis keeps things and grants each command that is used, and put back what it may have lost."""
-        probe = self._key("probe", self.replica)  # nobody ever sees this key with anything in it for long
+        probe = self._probe
         await ask(
             *self._present("looked_at"),
             ("HGET", self._key("replica", self.replica), "looked_at"),

@@ -30,25 +30,31 @@ def test_too_few_open_files_are_named(load_text):
 
 
 @pytest.mark.parametrize(
-    ("variable", "meant"),
+    ("variable", "ours"),
     [
-        ("VNC_GATEWAY_STATE_URL", "VNC_GATEWAY_STATE__URL"),
-        ("VNC_GATEWAY_STATE_URL_FILE", "VNC_GATEWAY_STATE__URL_FILE"),
-        ("VNC_GATEWAY_LIMITS_SESSIONS", "VNC_GATEWAY_LIMITS__SESSIONS"),
-        ("VNC_GATEWAY_PROVIDERS_LAB_TYPE", "VNC_GATEWAY_PROVIDERS__LAB_TYPE"),
-        ("VNC_GATEWAY_ADMIN_KEY", None),  # the command line's own
-        ("VNC_GATEWAY_ADMIN_URL", None),
-        ("VNC_GATEWAY_SERVICE_HOST", None),  # Kubernetes says where a service is
-        ("VNC_GATEWAY_PORT_8080_TCP", None),
-        ("VNC_GATEWAY_STATEMENT", None),
-        ("VNC_GATEWAY_STATE__URL", None),
-        ("STATE_URL", None),
+        ("VNC_GATEWAY_STATE_URL", True),
+        ("VNC_GATEWAY_STATE_URL_FILE", True),
+        ("VNC_GATEWAY_LIMITS_SESSIONS", True),
+        ("VNC_GATEWAY_LISTEN_PORT", True),
+        ("VNC_GATEWAY_PROVIDERS_LAB_TYPE", True),
+        ("VNC_GATEWAY_ADMIN_KEY", False),  # the command line's own
+        ("VNC_GATEWAY_ADMIN_URL", False),
+        ("VNC_GATEWAY_STATEMENT", False),
+        ("VNC_GATEWAY_STATE__URL", False),
+        ("STATE_URL", False),
     ],
 )
-def test_a_variable_with_one_underscore_too_few_is_named(load_text, variable: str, meant: str | None):
-    assert _lines(load_text(OPEN + LAB), environ={variable: "x"}) == (
-        [f"{variable}: is not read: two underscores part the names, as in {meant}"] if meant else []
-    )
+def test_a_variable_with_one_underscore_too_few_is_named(load_text, variable: str, ours: bool):
+    told = f"{variable}: is not read: two underscores part table and key, as in VNC_GATEWAY_STATE__URL"
+    assert _lines(load_text(OPEN + LAB), environ={variable: "x"}) == ([told] if ours else [])
+
+
+@pytest.mark.parametrize("service", ["VNC_GATEWAY", "VNC_GATEWAY_ADMIN"])
+def test_variables_that_kubernetes_sets_for_our_services_are_not_named(load_text, service: str):
+    port = f"{service}_PORT_9090_TCP"
+    names = [f"{service}_SERVICE_HOST", f"{service}_SERVICE_PORT", f"{service}_PORT", port]
+    names += [f"{port}_{part}" for part in ("ADDR", "PORT", "PROTO")]
+    assert _lines(load_text(OPEN + LAB), environ=dict.fromkeys(names, "x")) == []
 
 
 def test_no_human_idle_limit_is_named_once(load_text):
@@ -126,9 +132,10 @@ def test_an_audit_file_in_no_directory_is_named(load_text, tmp_path):
 def test_patterns_of_nobodys_consoles_are_named(load_text):
     keys = f"admin.keys.a = {{ hash = 'sha256:{0:064d}', consoles = ['lab/*', 'l*/a', 'hz/*', '*/*'] }}\n"
     rules = "access.rules = [{ group = 'g', consoles = ['*/*'] }, { group = 'h', consoles = ['labs/a'] }]\n"
-    lines = [line for line in _lines(load_text(OPEN + LAB + keys + rules)) if "fits no console" in line]
-    assert lines == [
-        "access.rules: entry 2: labs/a fits no console: there is no such provider",
-        "admin.keys.a.consoles: hz/* fits no console: there is no such provider",
-    ]
+    proxied = "access.mode = 'proxy_header'\nlisten.trusted_proxies = ['10.0.0.1']\n"
+    of_key = "admin.keys.a.consoles: hz/* fits no console: there is no such provider"
+    of_rule = "access.rules: entry 2: labs/a fits no console: there is no such provider"
+    for mode, told in ((OPEN, [of_key]), (proxied, [of_key, of_rule])):
+        lines = _lines(load_text(mode + LAB + keys + rules))
+        assert [line for line in lines if "fits no console" in line] == told
     assert not any("fits no console" in line for line in _lines(load_text(OPEN + keys)))

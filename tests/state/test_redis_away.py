@@ -163,6 +163,28 @@ async def test_one_call_without_an_answer_does_not_make_redis_away_for_all(
         assert state.up
 
 
+async def test_a_redis_that_takes_nothing_for_a_while_is_away(server: RedisServer, monkeypatch: pytest.MonkeyPatch):
+    """As Redis does while it hands over to another: it answers whoever only reads."""
+    monkeypatch.setattr(link, "CALL_LIMIT", 0.3)
+    async with replicas(server.port) as (state,), server.client() as redis:
+        await redis.execute_command("CLIENT", "PAUSE", 20_000, "WRITE")
+        await goes_away(state, lambda: state.put_ticket("t", "v", 30))
+        assert await redis.ping()
+        await redis.execute_command("CLIENT", "UNPAUSE")
+        await comes_up(state)
+
+
+async def test_calls_that_fail_at_a_time_ask_once_more_together(server: RedisServer, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(link, "CALL_LIMIT", 0.3)
+    async with replicas(server.port) as (state,):
+        with capture_logs() as logs:
+            asked = (state._link.ask(("BLPOP", f"vg:nothing{n}", 60)) for n in range(50))
+            results = await asyncio.gather(*asked, return_exceptions=True)
+        assert {type(result) for result in results} == {StateAway}
+        assert [entry["event"] for entry in logs] == ["state.hiccup"]
+        assert state.up
+
+
 async def test_cut_connections_cost_at_most_a_moment(server: RedisServer):
     async with line(server.port) as flaky, replicas(flaky.port) as (state,):
         for number in range(3):
