@@ -79,7 +79,8 @@ def of_samples(row: Mapping[str, Any]) -> dict[str, Any]:
     """The same of the long row's samples: what a session costs and holds as it goes on."""
     subjects = {
         subject: {"cpu": [[at, cost] for at, _, cost in samples], "memory": [[at, memory] for at, memory, _ in samples]}
-        for subject, samples in row["samples"].items()
+        for subject in SUBJECTS  # in the order of the other plots, and not in that in which they came to their end
+        if (samples := row["samples"].get(subject))
     }
     title = "Seconds of one session without a pause, Tight of 1 KB"
     return {"title": title, "x": "seconds", "cpu": "CPU, s / GB", "subjects": subjects, "failures": {}}
