@@ -3,8 +3,9 @@
 Owns the unfinished tail, the joining of it with the next chunk, and the span of a chunk that leaves as one view.
 Leaves what a unit is (a message, a rectangle) to the streams built on it.
 
-A chunk in which all is whole leaves as one view of it. A unit that crosses chunks is joined in a tail of its own;
-nothing is measured again before the length that it was found to need is there.
+A chunk in which all is whole leaves as one view of it. A unit that crosses chunks is joined in a tail of its own, or,
+where the next chunk lies right behind in the same buffer, moved up to it; nothing is measured again before the length
+that it was found to need is there.
 """
 
 from abc import abstractmethod
@@ -20,8 +21,8 @@ Released = list[memoryview | bytes]
 GLIMPSE = 64
 
 MOVED = 4096
-"""Bytes of an unfinished unit that are moved over the header of the next frame in the same buffer: that takes 0.1 µs,
-a tail of its own and the span that it becomes 3 µs."""
+"""Bytes of an unfinished unit that are moved over the header of the next frame in the same buffer. A tail of its own, and
+the span that it becomes, cost 4 µs more for each frame (measured: 0.07 s/GB of Tight in frames of 64 KB)."""
 
 WHOLE_CHUNK = 1 << 30  # where a length can't be known
 
