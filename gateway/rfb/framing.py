@@ -21,8 +21,8 @@ Released = list[memoryview | bytes]
 GLIMPSE = 64
 
 MOVED = 4096
-"""Bytes of an unfinished unit that are moved over the header of the next frame in the same buffer. A tail of its own, and
-the span that it becomes, cost 4 µs more for each frame (measured: 0.07 s/GB of Tight in frames of 64 KB)."""
+"""Bytes of an unfinished unit that are moved over the header of the next frame in the same buffer. A tail of its own,
+and the span that it becomes, cost 4 µs more for each frame (measured: 0.07 s/GB of Tight in frames of 64 KB)."""
 
 WHOLE_CHUNK = 1 << 30  # where a length can't be known
 
