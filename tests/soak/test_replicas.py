@@ -19,13 +19,14 @@ import pytest
 from support.audit import chained, lines_of
 from support.components import needs
 from support.programs import eventually
+from support.replicas.counted import Count
 from support.replicas.ledger import Ledger
 from support.replicas.machines import PER_MINUTE, Machines, machines
 from support.replicas.replica import Replica, replicas
 from support.replicas.seat import Seat
 from support.replicas.visit import Doors
 from support.servers.redis import RedisServer, redis_server
-from support.soak import FLAT, SECONDS, Trace, open_files, settled, threads, watched
+from support.soak import FLAT, MIB, SECONDS, Trace, open_files, settled, threads, watched
 
 SESSIONS = int(os.environ.get("SOAK_SESSIONS", "8"))
 SEED = int(os.environ.get("SOAK_SEED", "6"))
@@ -38,18 +39,21 @@ LINES = 20  # that the machines print a second, all together
 SHOWN = 50  # faults and unexplained endings that are printed
 POOL = 20  # connections to Redis, of which each replica has as many as were ever needed at once
 EXECUTOR = min(32, (os.cpu_count() or 1) + 4)  # threads, one more for each of a loop's first calls to one
+BLOCKS = 4_000  # that caches fill with while sessions come and go, and a few open connections more
+NOTE = 6  # blocks that each replica keeps of a session that was ended, for as long as its browser could return
+BYTES = MIB // 2  # in larger pieces
 
 pytestmark = [needs("redis"), pytest.mark.timeout(600 + 3 * SECONDS)]
 
 
 @dataclass(frozen=True, slots=True)
 class Rest:
-    """A replica without a session: memory in MiB, open files, threads, and what is alive in it."""
+    """A replica without a session: resident memory in MiB, open files, threads, and what is in it."""
 
     rss: float
     files: int
     threads: int
-    alive: Counter[str]
+    count: Count
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,16 +88,16 @@ class House:
             return metrics["vnc_gateway_sessions"] == 0
 
         await eventually(empty, within=60, what=f"all sessions of {replica.name} to be over")
-        alive = Counter[str]()
+        count = await replica.count()
 
         async def answered() -> bool:  # the question above, and whatever else was asked over HTTP
-            nonlocal alive
-            alive = await replica.alive()
-            return not alive["RequestHandler._handle_request"]
+            nonlocal count
+            count = await replica.count()
+            return not count.alive["RequestHandler._handle_request"]
 
         await eventually(answered, within=10, what="requests to be over")
         rss = await settled(replica.process)
-        return Rest(rss, open_files(replica.process), threads(replica.process), alive)
+        return Rest(rss, open_files(replica.process), threads(replica.process), count)
 
     async def _move(self) -> None:
         while True:
@@ -104,8 +108,8 @@ class House:
         """Count who is there, now and then."""
         while True:
             await asyncio.sleep(LONG / 6)
-            alive = [await replica.alive() for replica in self.replicas]
-            self.seen.append(sum(each["Session"] for each in alive))
+            counts = [await replica.count() for replica in self.replicas]
+            self.seen.append(sum(each.alive["Session"] for each in counts))
 
 
 @contextlib.asynccontextmanager
@@ -135,8 +139,9 @@ async def test_an_hour_of_comings_and_goings_leaves_nothing_and_every_ending_is_
         assert [*at.ledger.faults, *wrong] == []
         assert max(at.seen) > SESSIONS / 2, "what is looked for after the end is found before"
         await nothing_left(at, before, after)
-        for trace in (first, second):
+        for trace, now in zip((first, second), after, strict=True):
             assert trace.growth < FLAT
+            assert now.rss < trace.early + FLAT, "more at rest than under load"
         assert at.machines.peak <= PER_MINUTE
         assert Counter(act["act"] for act in acts)["ticket_refused"] == at.ledger.refusals
 
@@ -144,10 +149,11 @@ async def test_an_hour_of_comings_and_goings_leaves_nothing_and_every_ending_is_
 async def nothing_left(at: House, before: list[Rest], after: list[Rest]) -> None:
     """Compare two rests; and in Redis there is neither a lease nor a session."""
     for was, now in zip(before, after, strict=True):
-        assert not now.alive - was.alive, "tasks and parts of sessions"
+        assert not now.count.alive - was.count.alive, "tasks and parts of sessions"
         assert now.files <= was.files + POOL
         assert now.threads <= was.threads + EXECUTOR
-        assert now.rss - was.rss < 2 * FLAT
+        assert now.count.blocks - was.count.blocks < BLOCKS + NOTE * at.ledger.done["end_by_admin"]
+        assert now.count.bytes - was.count.bytes < BYTES
 
     async with at.redis.client() as redis:
 
@@ -170,10 +176,15 @@ def figures(at: House, acts: list[dict[str, Any]], each: list[tuple[Replica, Tra
         hourly = trace.growth * 3600 / (LONG / 2)  # from the second quarter to the last
         growth = f"{trace.growth:+.2f} MiB" + (f" ({hourly:+.2f} an hour)" if LONG >= 600 else "")
         yield (
-            f"  {replica.name}: under load {growth}, peak {trace.peak:.1f} MiB; "
-            f"at rest {was.rss:.1f} -> {now.rss:.1f} MiB, files {was.files} -> {now.files}, "
-            f"threads {was.threads} -> {now.threads}, tasks and parts {was.alive.total()} -> {now.alive.total()}"
+            f"  {replica.name}: under load {trace.early:.1f} {growth}, peak {trace.peak:.1f} MiB; "
+            f"at rest {was.rss:.1f} -> {now.rss:.1f} MiB, of which in use {_held(was.count)} -> {_held(now.count)}, "
+            f"files {was.files} -> {now.files}, threads {was.threads} -> {now.threads}, "
+            f"tasks and parts {was.count.alive.total()} -> {now.count.alive.total()}"
         )
+
+
+def _held(count: Count) -> str:
+    return f"{count.blocks:,} blocks and {count.bytes / MIB:.2f} MiB"
 
 
 def _counts(counted: Counter[str]) -> str:

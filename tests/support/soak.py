@@ -32,12 +32,20 @@ class Trace:
     samples: list[int] = field(default_factory=list)
 
     @property
+    def early(self) -> float:
+        """MiB in the second quarter: the first is for warming up."""
+        return statistics.median(self.samples[self._quarter : 2 * self._quarter]) / MIB
+
+    @property
     def growth(self) -> float:
-        """MiB from the second quarter to the last one: the first is for warming up."""
+        """MiB from the second quarter to the last one."""
+        return statistics.median(self.samples[-self._quarter :]) / MIB - self.early
+
+    @property
+    def _quarter(self) -> int:
         quarter = len(self.samples) // 4
         assert quarter >= 2, "too short to tell"
-        early, late = self.samples[quarter : 2 * quarter], self.samples[-quarter:]
-        return (statistics.median(late) - statistics.median(early)) / MIB
+        return quarter
 
     @property
     def peak(self) -> float:

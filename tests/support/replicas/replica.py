@@ -6,7 +6,6 @@ import json
 import signal
 import sys
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +14,7 @@ from support.deployed import SECOND
 from support.gateway import ROOT, Gateway
 from support.inprocess import API_KEY_HASH
 from support.programs import LOOPBACK, Program, accepts, free_port, running
-from support.replicas.counted import FILE, alive_in
+from support.replicas.counted import FILE, Count, count_of
 from support.tickets import Bastion
 
 HOSTS = (LOOPBACK, SECOND)
@@ -86,9 +85,9 @@ class Replica:
         await self.stop()
         return took
 
-    async def alive(self) -> Counter[str]:
-        """How many tasks and parts of sessions it has, by name."""
-        return await alive_in(self.process, self._count)
+    async def count(self) -> Count:
+        """What is alive and held in it."""
+        return await count_of(self.process, self._count)
 
     async def stop(self) -> None:
         """End it, whatever becomes of its sessions."""
