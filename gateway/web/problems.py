@@ -26,7 +26,10 @@ _SOON = (("Retry-After", "5"),)
 
 MALFORMED = Refusal(400, "malformed", "The request is malformed.")
 UNAUTHENTICATED = Refusal(
-    401, "unauthenticated", "The ticket is missing, expired, used or unknown.", (("WWW-Authenticate", "Bearer"),)
+    401,
+    "unauthenticated",
+    "The ticket or token is missing, expired, used or unknown.",
+    (("WWW-Authenticate", "Bearer"),),
 )
 NO_KEY = Refusal(401, "unauthenticated", "The API key is missing or unknown.", (("WWW-Authenticate", "Bearer"),))
 FORBIDDEN = Refusal(403, "forbidden", "This is not allowed.")

@@ -37,7 +37,7 @@ async def test_without_a_ticket_nothing_opens():
                 401,
                 {
                     "type": "about:blank",
-                    "title": "The ticket is missing, expired, used or unknown.",
+                    "title": "The ticket or token is missing, expired, used or unknown.",
                     "status": 401,
                     "name": "unauthenticated",
                 },
