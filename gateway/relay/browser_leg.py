@@ -8,7 +8,7 @@ from gateway.endings import BROWSER_LOST, Ending
 from gateway.errors import BrowserLost, GatewayError, SessionClosed
 from gateway.relay import sockets
 from gateway.relay.buffer import LITTLE, ReceiveBuffer
-from gateway.relay.leg import MAX_PONG_BACKLOG, Leg, Span
+from gateway.relay.leg import MAX_PONG_BACKLOG, Leg, Span, last_pings
 from gateway.relay.tls import Tls
 from gateway.websocket import frames
 from gateway.websocket.frames import Opcode, binary_header
@@ -60,10 +60,11 @@ class BrowserLeg(Leg):
 
     def _answer_controls(self) -> None:
         controls, self._scanner.controls = self._scanner.controls, []
+        pings = last_pings(controls)
+        if pings and self.open and self.unsent < MAX_PONG_BACKLOG:
+            self.write(b"".join(frames.control(Opcode.PONG, ping.payload) for ping in pings))
         for control in controls:
-            if control.opcode is Opcode.PING and self.open and self.unsent < MAX_PONG_BACKLOG:
-                self.write(frames.control(Opcode.PONG, control.payload))
-            elif control.opcode is Opcode.CLOSE:
+            if control.opcode is Opcode.CLOSE:
                 self._close_received = True
                 if self._closing:
                     self.close_transport()

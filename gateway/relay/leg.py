@@ -14,6 +14,8 @@ from gateway.errors import GatewayError, internal
 from gateway.relay import sockets
 from gateway.relay.buffer import LITTLE, ReceiveBuffer
 from gateway.relay.tls import Tls
+from gateway.websocket.frames import Opcode
+from gateway.websocket.scanner import Control
 
 Span = bytes | memoryview
 
@@ -23,11 +25,20 @@ COPIED = 4 * 1024
 MAX_PONG_BACKLOG = 64 * 1024
 """Unsent bytes above which pings are not answered: a peer that only asks and never reads gets no queue."""
 
+MAX_PONGS = 64
+"""Pings of one read that are answered, the last ones, in one write: RFC 6455 §5.5.3 asks for the last alone, and each
+answer by itself is a system call."""
+
 ABORT_AFTER = 2.0
 """Seconds that a closing leg may stand still; a peer that never reads would hold it for ever."""
 
 ABORT_ANYWAY_AFTER = 30.0
 """Seconds that a closing leg may take in all to send its rest: 4 MB, the most that is held, at 1 Mbit/s."""
+
+
+def last_pings(controls: Sequence[Control]) -> Sequence[Control]:
+    """Those of a read's control frames that are to be answered."""
+    return [control for control in controls if control.opcode is Opcode.PING][-MAX_PONGS:]
 
 
 class Leg:

@@ -91,10 +91,10 @@ class Relay:
 
         `on_refreshed` is called once the picture is whole again. Raises NotUnderstood for an impossible ServerInit.
         """
+        self._attach(upstream)  # from here on it is closed with the session, whatever comes
         stream, replay = join(self.memory, server_init, self._budget, self._policy)
         self.server_stream = stream
         self._refreshing = stream, on_refreshed
-        self._attach(upstream)
         self.send_upstream(replay)
         self._interject()
         if from_upstream:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from gateway.errors import GatewayError, UpstreamLost
 from gateway.relay import masks, sockets
 from gateway.relay.buffer import LITTLE, ReceiveBuffer
-from gateway.relay.leg import MAX_PONG_BACKLOG, Leg, Span
+from gateway.relay.leg import MAX_PONG_BACKLOG, Leg, Span, last_pings
 from gateway.relay.tls import Tls
 from gateway.websocket import frames
 from gateway.websocket.frames import Opcode, masked_binary
@@ -105,6 +105,9 @@ class UpstreamLeg(Leg):
 
     def _answer_controls(self, scanner: Scanner) -> None:
         controls, scanner.controls = scanner.controls, []
+        pings = last_pings(controls)
+        if pings and self.open and self.unsent < MAX_PONG_BACKLOG:
+            self.write(b"".join(frames.control(Opcode.PONG, ping.payload, masks.fresh()) for ping in pings))
         for control in controls:
             if control.opcode is Opcode.PONG:
                 self.pongs_in += 1
@@ -114,8 +117,6 @@ class UpstreamLeg(Leg):
                         f"the upstream closed the WebSocket with {control.code} {control.reason!r}", closed=True
                     )
                 )
-            elif self.open and self.unsent < MAX_PONG_BACKLOG:
-                self.write(frames.control(Opcode.PONG, control.payload, masks.fresh()))
 
     def send(self, messages: Sequence[Span]) -> None:
         """Send whole RFB messages; over WebSocket as one binary message with a fresh mask (RFC 6455 §5.3)."""
@@ -129,8 +130,8 @@ class UpstreamLeg(Leg):
             self.write(masked_binary(payload, masks.fresh()))
 
     def ping(self) -> None:
-        """Ask for a sign of life."""
-        if self.open and self._opening is None:
+        """Ask for a sign of life; plain TCP has no way to."""
+        if self.can_ping and self.open and self._opening is None:
             self.write(frames.control(Opcode.PING, b"", masks.fresh()))
 
     def close(self) -> None:

@@ -175,10 +175,11 @@ class Memory:
     What the client knows: `width`, `height`, `name`, `cursor`, `learned` (capabilities that it was ever told of),
     `inflators` (what its zlib streams were fed), `clipboard_flags` (of the last extended capabilities).
 
-    What the client asked for: `formats`, `pixel_format_set` (at least once), `encodings_asked` (None before the first
-    SetEncodings) and `encodings` (what the server was sent of it), `keyboard`, `pointer_event` (the last, with the
-    buttons that are not masked; the server may have got it without back and forward), `continuous_updates` (the last
-    EnableContinuousUpdates), `desktop_size_asked` (a SetDesktopSize without an answer), `audio`.
+    What the client asked for: `formats`, `pixel_format_set` (at least once), `encodings_asked` (each once, of those
+    that can be framed; None before the first SetEncodings) and `encodings` (what the server may use of them),
+    `keyboard`, `pointer_event` (the last, with the buttons that are not masked; the server may have got it without
+    back and forward), `continuous_updates` (the last EnableContinuousUpdates), `desktop_size_asked` (a SetDesktopSize
+    without an answer), `audio`.
 
     About the upstream of the moment: `offered` (capabilities), `fences`; about the way from one to the next: `seam`.
 

@@ -11,6 +11,7 @@ from struct import Struct
 
 from gateway.errors import ProtocolViolation
 from gateway.rfb import clipboard
+from gateway.rfb.encodings import FRAMABLE
 from gateway.rfb.memory import Capability, Memory, Pointer
 from gateway.rfb.messages import (
     FENCE_REQUEST,
@@ -59,9 +60,12 @@ def rewrite_encodings(memory: Memory, message: bytes) -> Sequence[bytes] | None:
     """RFC 6143 §7.5.2, rewritten to what the gateway can frame."""
     (count,) = U16.unpack_from(message, 2)
     asked: tuple[int, ...] = Struct(f">{count}i").unpack_from(message, 4)
-    memory.encodings_asked = asked
+    # Each once, and no others: all that is remembered is looked through again for each pixel format.
+    memory.encodings_asked = tuple(dict.fromkeys(encoding for encoding in asked if encoding in FRAMABLE))
     memory.encodings = memory.negotiated()
-    return None if memory.encodings == asked else (set_encodings(memory.encodings),)
+    wanted = frozenset(memory.encodings)
+    kept = tuple(encoding for encoding in asked if encoding in wanted)
+    return None if kept == asked else (set_encodings(kept),)
 
 
 def update_request(memory: Memory, _message: bytes) -> None:

@@ -45,8 +45,9 @@ class UpstreamKeepalive:
         if settings.method == "ping":
             if now - self._message_at >= after:
                 self._message_at = now
-                relay.upstream.ping()
-                self._metrics.kept_alive("ping")
+                if relay.upstream.can_ping:
+                    relay.upstream.ping()
+                    self._metrics.kept_alive("ping")
             return
         if now >= self._cut_at:
             self._cut_at += CLOUD_IDLE

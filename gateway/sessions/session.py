@@ -134,7 +134,8 @@ class Session:
         raise AssertionError("the phases only end by raising")
 
     async def _until_ended(self) -> None:
-        raise await self._end
+        # One error may end all sessions: what it has passed through in the others would be held, and they with it.
+        raise (await self._end).with_traceback(None)
 
     async def _phases(self) -> None:
         reached = await self._connector.reach(min(OPEN_WINDOW, self._terms.reconnect.window))

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import time
+import traceback
 
 import aiohttp
 import pytest
@@ -77,9 +78,12 @@ async def test_many_sessions_are_through_in_time():
         for ws in sockets:
             await rfb_handshake(ws)
         began = time.monotonic()
-        await drain(running.gateway.registry, GoingAway("drained"), 1.0)
+        error = GoingAway("drained")
+        await drain(running.gateway.registry, error, 1.0)
         assert 0.5 < time.monotonic() - began < 5
         assert [await ending(ws) for ws in sockets] == [GOING_AWAY] * len(sockets)
+        held = list(traceback.walk_tb(error.__traceback__))
+        assert len(held) < 10, "the one error holds what it ended"
         for ws in sockets:
             await ws.close()
 

@@ -1,13 +1,17 @@
 """The ladder of rfb.md §7: what is sent, when, and when nothing is."""
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
+from support.inprocess import read, rfb_handshake, site
+from support.scripted_server import Connection, ScriptedServer
 
 from gateway.config.blocks import Keepalive
 from gateway.rfb.memory import Keyboard, Pointer
+from gateway.sessions import registry
 from gateway.sessions.idle_limits import IdleLimits
 from gateway.sessions.keepalive import UpstreamKeepalive
 from gateway.telemetry.metrics import Metrics
@@ -15,6 +19,8 @@ from gateway.telemetry.metrics import Metrics
 REQUEST = b"an incremental update request"
 SCROLL_LOCK_UP = bytes.fromhex("04 00 0000 0000 ff14")
 POINTER = bytes.fromhex("05 00 0007 0009")
+KEY_A = bytes.fromhex("04 01 0000 0000 0061")
+BELL = b"\x02"
 
 
 @dataclass
@@ -31,6 +37,7 @@ class Client:
 
 class Upstream:
     def __init__(self) -> None:
+        self.can_ping = True
         self.pings = 0
 
     def ping(self) -> None:
@@ -144,6 +151,37 @@ def test_ping_and_off_send_no_rfb():
     run(relay, keepalive, 1, 1000)
     assert relay.sent == []
     assert relay.upstream.pings == 0
+
+
+def test_where_there_are_no_pings_none_are_counted():
+    relay, keepalive = make("ping")
+    relay.upstream.can_ping = False
+    run(relay, keepalive, 1, 100)
+    assert relay.upstream.pings == 0
+    assert relay.metrics.registry.get_sample_value("vnc_gateway_keepalives_total", {"method": "ping"}) == 0
+
+
+async def test_a_plain_server_gets_no_ping(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(registry, "TICK", 0.02)
+    heard = bytearray()
+
+    async def script(connection: Connection) -> None:
+        await connection.handshake()
+        heard.extend(await connection.exactly(len(KEY_A)))
+        await connection.send(BELL)
+        await connection.reader.read()
+
+    async with (
+        ScriptedServer(script).running() as server,
+        site({"vm": server.url}, keepalive={"method": "ping", "upstream_after": 0.1}) as running,
+    ):
+        ws = await running.dial()
+        await rfb_handshake(ws)
+        await asyncio.sleep(0.5)
+        await ws.send_bytes(KEY_A)
+        assert await read(ws, 1) == BELL
+        assert heard == KEY_A
+        await ws.close()
 
 
 def averted(relay: FakeRelay) -> float | None:

@@ -206,3 +206,31 @@ async def test_a_hundred_sessions_that_lose_their_upstream_at_once_all_come_back
         assert server.connections == 200
         for ws in sockets:
             await ws.close()
+
+
+async def test_a_server_that_can_t_be_joined_is_left():
+    """More changes of the browser wait for an answer than are given at once: the session ends, and its server too."""
+    enable = struct.pack(">BBHHHH", 150, 0, 0, 0, 64, 48)
+    left = asyncio.Event()
+
+    async def script(connection: Connection) -> None:
+        number = server.connections
+        await connection.handshake()
+        if number == 1:
+            await connection.send(bytes([150]))
+            await connection.exactly(1100 * len(enable))
+            return
+        while await connection.reader.read(65536):
+            pass
+        left.set()
+
+    server = ScriptedServer(script)
+    async with server.running(), site({"vm": server.url}, reconnect={"window": 20}) as running:
+        ws = await running.dial()
+        await rfb_handshake(ws)
+        assert await read(ws, 1) == bytes([150])
+        await ws.send_bytes(enable * 1100)
+        assert await ending(ws) == (1002, "protocol_error")
+        async with asyncio.timeout(5):
+            await left.wait()
+        await ws.close()

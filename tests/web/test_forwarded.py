@@ -1,5 +1,6 @@
 """Whose word is believed about where a request came from."""
 
+import time
 from ipaddress import ip_network
 
 import pytest
@@ -117,3 +118,12 @@ def test_the_host_is_the_one_that_the_same_proxy_was_asked_for(sources: str, hos
 def test_a_thousand_hops_cost_little():
     many = ", ".join(["10.1.1.1"] * 1000)
     assert client("10.0.0.1", ("X-Forwarded-For", many)).source == "10.1.1.1"
+
+
+@pytest.mark.parametrize("said", ["for=1," + " " * 8000 + "x y", "for=1" + " " * 8000 + "x", " " * 8000 + "="])
+def test_a_run_of_spaces_is_read_once(said: str):
+    """Read in every division of it, one header took a second, and the process with it."""
+    began = time.perf_counter()
+    with pytest.raises(BadForwarded):
+        client("10.0.0.1", ("Forwarded", said))
+    assert time.perf_counter() - began < 0.1

@@ -14,7 +14,7 @@ from gateway.rfb.splice.report import Note, Report
 from gateway.rfb.splice.seam import Released
 from gateway.rfb.standing import Standing
 
-_ZEROS = bytes(64 * 1024)
+BLOCK = 64 * 1024
 
 PADDING_MAX = 32 * 1024 * 1024
 """A picture of 3840 by 2160 in Raw. A header can announce 17 GB: nobody sends so many zeros in one go."""
@@ -50,15 +50,21 @@ def _rectangle(memory: Memory, standing: Standing) -> list[bytes]:
     if standing.raw_left > PADDING_MAX or standing.tiles_left * pixel_and_mask > PADDING_MAX:
         raise UpstreamChanged("lost inside a rectangle that is larger than any screen")
     if standing.raw_left:
-        blocks, rest = divmod(standing.raw_left, len(_ZEROS))
-        padding = [_ZEROS] * blocks + [_ZEROS[:rest]] * bool(rest)
+        padding = _repeated(b"\0", standing.raw_left)
     elif standing.tiles_left:
         # Each says its background: a tile that keeps the last one fails where there was none yet.
-        padding = [(bytes([BACKGROUND_SPECIFIED]) + bytes(standing.pixel)) * standing.tiles_left]
+        padding = _repeated(bytes([BACKGROUND_SPECIFIED]) + bytes(standing.pixel), standing.tiles_left)
     else:
         return []
     memory.seam.report.note(Note.PADDING, sum(map(len, padding)))
     return padding
+
+
+def _repeated(what: bytes, times: int) -> list[bytes]:
+    """`what` that many times, as one block again and again: it takes the memory of one."""
+    each = BLOCK // len(what)
+    blocks, rest = divmod(times, each)
+    return [what * each] * blocks + [what * rest] * bool(rest)
 
 
 def _update(memory: Memory, standing: Standing) -> list[bytes]:

@@ -32,7 +32,7 @@ from gateway.rfb.held import HeldBudget, HeldTotal
 from gateway.rfb.memory import Memory
 from gateway.rfb.messages import set_encodings
 from gateway.rfb.server_stream import ServerStream
-from gateway.rfb.splice.finish import finish
+from gateway.rfb.splice.finish import BLOCK, finish
 from gateway.rfb.splice.report import Note
 
 LAST = rectangle(LAST_RECT)
@@ -111,12 +111,16 @@ def test_tiles_have_a_background_of_the_pixel_s_size(form: Format, tile: bytes) 
     assert lose(stream(form), update(rectangle(HEXTILE, width=17, height=1))) == 2 * tile
 
 
-def test_the_zeros_of_a_whole_screen_take_no_memory() -> None:
+@pytest.mark.parametrize(
+    ("encoding", "begun", "missing"), [(RAW, b"x", 3840 * 2160 * 4 - 1), (HEXTILE, b"", 240 * 135 * 5)]
+)
+def test_the_rest_of_a_whole_screen_takes_no_memory(encoding: int, begun: bytes, missing: int) -> None:
     server = stream()
-    server.receive(update(rectangle(RAW, b"x", width=1920, height=1080)), [])
+    server.receive(update(rectangle(encoding, begun, width=3840, height=2160)), [])
     parts = finish(server)
-    assert sum(map(len, parts)) == 1920 * 1080 * 4 - 1
-    assert len({id(part) for part in parts}) == 2
+    assert sum(map(len, parts)) == missing
+    assert len({id(part) for part in parts}) <= 2
+    assert all(len(part) <= BLOCK for part in parts)
 
 
 @pytest.mark.parametrize(
