@@ -20,7 +20,8 @@ class Clipboard(StrEnum):
 class Policy:
     """Rights of product.md, with its defaults for what is left out.
 
-    `control`: keys, pointer, text, resizing, audio and xvp may leave for the VM.
+    `control`: keys, pointer, text, resizing, audio and xvp may leave for the VM. Who only looks may still ask for the
+    VM's text, where `clipboard` lets it come.
     `power`: xvp messages (shutdown, reboot, reset) may.
     """
 

@@ -225,7 +225,7 @@ RULES: Mapping[int, Rule] = {
     ),
     ClientMessage.KEY_EVENT: Rule("key", key, human=True, control=True, away=away.key),
     ClientMessage.POINTER_EVENT: Rule("pointer", pointer, human=True, control=True, away=away.pointer),
-    ClientMessage.CUT_TEXT: Rule("cut_text", cut_text, control=True, instead=cut_text_instead),
+    ClientMessage.CUT_TEXT: Rule("cut_text", cut_text, instead=cut_text_instead),  # who only looks may ask for text
     ClientMessage.ENABLE_CONTINUOUS_UPDATES: Rule(
         "continuous_updates",
         continuous_updates,

@@ -54,14 +54,18 @@ FORBIDDEN = {
     "text of no length": messages.cut_text(""),
     "text, extended": messages.extended_cut_text(PROVIDE | TEXT, b"zipped"),
     "notice of text": messages.extended_cut_text(NOTIFY | TEXT),
-    "request for text": messages.extended_cut_text(REQUEST | TEXT),
-    "clipboard capabilities": messages.extended_cut_text(CAPS | PROVIDE | TEXT, bytes(4)),
     "size": messages.set_desktop_size(800, 600),
     "power": POWER,
     "audio on": bytes((255, 1, 0, 0)),
     "audio format": bytes((255, 1, 0, 2, 3, 2)) + struct.pack(">I", 44100),
 }
 """What nobody may send without `control`."""
+
+ASKING = {
+    "request for text": messages.extended_cut_text(REQUEST | TEXT),
+    "clipboard capabilities": messages.extended_cut_text(CAPS | PROVIDE | TEXT, bytes(4)),
+}
+"""What brings the machine's text: it says none."""
 
 DISGUISED = {
     "encodings that are keys": struct.pack(">BxH", 2, 4) + KEY * 2,
@@ -120,7 +124,9 @@ class House:
             assert browser.status == 101
             await browser.handshake()
             told = announcements() + BELL
-            await browser.read(len(told) if rights.get("clipboard", "both") != "none" else len(told) - 16)
+            pasted = ("to_vm", "both") if rights.get("control", True) else ()
+            any_way = rights.get("clipboard", "both") in ("from_vm", "both", *pasted)
+            await browser.read(len(told) if any_way else len(told) - 16)
             yield browser
 
     async def heard(self, say: Callable[[RawBrowser], Awaitable[None]], **rights: Any) -> list[Sent]:
@@ -186,6 +192,13 @@ async def test_each_message_needs_the_right_to_control(house: House, what: str) 
         assert [message.wire for message in heard] == expected
 
 
+@pytest.mark.parametrize("what", ASKING)
+@pytest.mark.parametrize("clipboard", ["none", "to_vm", "from_vm", "both"])
+async def test_who_only_looks_may_ask_for_text_that_may_come(house: House, what: str, clipboard: str) -> None:
+    heard = await house.heard(lambda browser: browser.send(ASKING[what]), control=False, clipboard=clipboard)
+    assert [message.wire for message in heard] == ([ASKING[what]] if clipboard in ("from_vm", "both") else [])
+
+
 @pytest.mark.parametrize("what", DISGUISED)
 async def test_a_message_within_a_message_stays_there(house: House, what: str) -> None:
     """What arrives is read anew, message by message: it holds nothing that needs a right."""
@@ -210,7 +223,7 @@ async def test_xvp_needs_a_right_of_its_own(house: House) -> None:
 
 @pytest.mark.parametrize("clipboard", ["none", "to_vm", "from_vm", "both"])
 async def test_text_goes_only_the_way_that_is_allowed(house: House, clipboard: str) -> None:
-    said = b"".join(data for what, data in FORBIDDEN.items() if "text" in what or "clipboard" in what)
+    said = b"".join(data for what, data in (FORBIDDEN | ASKING).items() if "text" in what or "clipboard" in what)
     heard = await house.heard(lambda browser: browser.send(said), control=True, clipboard=clipboard)
     assert all(message.name == "clipboard" for message in heard)
     gives, asks = any(m.gives for m in heard), any(m.asks for m in heard)

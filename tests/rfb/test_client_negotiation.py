@@ -217,7 +217,7 @@ def test_xvp_needs_the_right_to_power() -> None:
     ],
 )
 def test_clipboard_to_the_vm_passes_as_rights_say(clipboard: Clipboard, passes: set[str]) -> None:
-    client = session(policy=Policy(clipboard=clipboard))
+    client, viewer = session(policy=Policy(clipboard=clipboard)), session(policy=Policy(False, clipboard))
     messages = {
         "text": cut_text(b"secret"),
         "caps": extended_cut_text(CAPS | PROVIDE | 1, bytes(4), kind=6),
@@ -227,6 +227,8 @@ def test_clipboard_to_the_vm_passes_as_rights_say(clipboard: Clipboard, passes: 
     }
     for name, message in messages.items():
         assert receive(client, message) == (message if name in passes else b"")
+        asks = "request" in passes and name in ("caps", "request")
+        assert receive(viewer, message) == (message if asks else b"")
 
 
 def test_what_is_asked_for_thousands_of_times_is_asked_for_once_with_another_pixel_format() -> None:

@@ -168,10 +168,20 @@ async def test_a_redis_that_takes_nothing_for_a_while_is_away(server: RedisServe
     monkeypatch.setattr(link, "CALL_LIMIT", 0.3)
     async with replicas(server.port) as (state,), server.client() as redis:
         await redis.execute_command("CLIENT", "PAUSE", 20_000, "WRITE")
-        await goes_away(state, lambda: state.put_ticket("t", "v", 30))
-        assert await redis.ping()
-        await redis.execute_command("CLIENT", "UNPAUSE")
-        await comes_up(state)
+        with capture_logs() as logs:
+            await goes_away(state, lambda: state.put_ticket("t", "v", 30))
+            assert await redis.ping()
+            await redis.execute_command("CLIENT", "UNPAUSE")
+            await comes_up(state)
+        assert [entry["event"] for entry in logs] == ["state.away", "state.up"]
+
+
+async def test_a_write_that_was_late_is_no_reason_to_call_redis_unfit(server: RedisServer):
+    """What asked whether Redis takes writes is done once Redis goes on, and may be there when it is looked at again."""
+    async with replicas(server.port) as (state,), server.client() as redis:
+        await redis.execute_command(*state._link.second)
+        await state._back(state._ask)
+        assert not await redis.exists(state._probe)
 
 
 async def test_calls_that_fail_at_a_time_ask_once_more_together(server: RedisServer, monkeypatch: pytest.MonkeyPatch):
