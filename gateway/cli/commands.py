@@ -21,6 +21,7 @@ from gateway.config.load import load
 from gateway.config.settings import Settings
 from gateway.config.source import Source
 from gateway.config.workers import OWN
+from gateway.telemetry.logs import configure
 
 app = typer.Typer(
     help="One stable WebSocket address for the VNC consoles of cloud VMs.",
@@ -156,8 +157,11 @@ def check(
 
 def _address(settings: Settings, console: str) -> str:
     provider, slash, instance = console.partition("/")
-    if not (provider and slash and instance):
+    from gateway.providers.provider import INSTANCE
+
+    if not (provider and slash and INSTANCE.fullmatch(instance)):
         raise typer.BadParameter("must be PROVIDER/INSTANCE", param_hint="--resolve")
     from gateway.app import serving
 
+    configure("critical")  # what goes wrong is the one line that is said
     return run(serving.resolve(settings, provider, instance))

@@ -168,6 +168,8 @@ def _origin(value: str) -> str:
     url = split_url(value.lower(), ("https", "http"))
     if url.path not in ("", "/") or url.query or url.fragment or url.username is not None:
         raise ValueError("must be an origin: scheme, host and port only, as in https://console.example.com")
+    if "*" in (url.hostname or ""):
+        raise ValueError('must be one origin, as a browser sends it: "*" stands for nothing here')
     host = f"[{url.hostname}]" if ":" in (url.hostname or "") else url.hostname
     port = "" if url.port in (None, _DEFAULT_PORTS[url.scheme]) else f":{url.port}"
     return f"{url.scheme}://{host}{port}"

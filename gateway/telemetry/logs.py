@@ -17,7 +17,7 @@ from gateway.telemetry.redact import escape, redact
 from gateway.telemetry.replica import replica
 
 Format = Literal["auto", "console", "json"]
-Level = Literal["debug", "info", "warning", "error"]
+Level = Literal["debug", "info", "warning", "error", "critical"]
 # What libraries tell about each request or selector holds addresses and helps nobody.
 QUIET = ("aiohttp.access", "asyncio", "websockets")
 

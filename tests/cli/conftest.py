@@ -1,11 +1,13 @@
 """The command line called inside the test's process: an interpreter for each case would take most of the time."""
 
+import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
+import structlog
 
 from gateway.cli import main
 
@@ -23,7 +25,7 @@ Command = Callable[..., Done]
 
 
 @pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Command]:
     """Run `vnc-gateway ARGUMENTS` with variables given by keyword."""
 
     def run(*arguments: object, **variables: str) -> Done:
@@ -39,4 +41,7 @@ def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
         out, err = capsys.readouterr()
         return Done(int(caught.value.code or 0), out, err)
 
-    return run
+    handlers = logging.getLogger().handlers[:]
+    yield run
+    logging.getLogger().handlers[:] = handlers
+    structlog.reset_defaults()

@@ -3,7 +3,11 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -102,6 +106,57 @@ def test_resolve_of_what_is_not_there_is_one_line(command, config: Path):
     assert len(instance.err.splitlines()) == 1
     for done in (provider, instance):
         assert "Traceback" not in done.err
+
+
+@pytest.mark.parametrize("instance", ["-q", "../../v2/x?y", "a" * 65, "a b&RegionId=c", "\u00e9"])
+def test_resolve_asks_nobody_for_what_is_no_instance(command, config: Path, instance: str):
+    done = command("check", "--config", config, "--resolve", f"lab/{instance}")
+    assert done.code == 2
+    assert "must be PROVIDER/INSTANCE" in done.err
+
+
+def test_what_a_cloud_says_to_resolve_is_one_line_of_its_own(command, tmp_path: Path):
+    """Not a line of the log as well, and not where the address would be."""
+    with answering(403, b'{"Code": "InvalidAccessKeyId.NotFound", "RequestId": "R"}') as endpoint:
+        config = tmp_path / "c.toml"
+        config.write_text(f"""
+access.mode = "open"
+credentials.a = {{ source = "static", access_key = "AK", secret_key = "SK" }}
+[providers.ali]
+type = "alibaba"
+region = "cn-hangzhou"
+credentials = "a"
+endpoint = "{endpoint}"
+""")
+        done = command("check", "--config", config, "--resolve", "ali/i-1")
+    assert (done.code, done.out) == (1, "")
+    assert len(done.err.splitlines()) == 1
+
+
+@contextmanager
+def answering(status: int, body: bytes) -> Iterator[str]:
+    """A cloud's API with one answer to everything, in a thread: its address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def answer(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_GET = do_POST = answer  # noqa: N815 -- the library's names
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
 
 
 def test_names_cannot_trick_the_terminal(command, config: Path):

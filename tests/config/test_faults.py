@@ -86,6 +86,10 @@ def test_five_faults_in_one_file_are_five_lines(faults_of):
             "listen.allowed_origins: entry 2 must start with https:// or http://",
         ),
         (
+            "listen.allowed_origins = ['https://*.example.com']",
+            'listen.allowed_origins: entry 1 must be one origin, as a browser sends it: "*" stands for nothing here',
+        ),
+        (
             "listen.embed_origins = ['https://a b']",
             "listen.embed_origins: entry 1 must be a URL without spaces or control characters",
         ),
