@@ -146,6 +146,7 @@ class Relay:
         if self._refreshing is not None and self._refreshing[0].refreshed:
             (_, on_refreshed), self._refreshing = self._refreshing, None
             on_refreshed()
+            self._interject()
 
     def _from_browser(self, spans: Sequence[Span]) -> None:
         if not self.passed:

@@ -235,8 +235,10 @@ class JoinedStream(ServerStream):
     def _look_back(self, joint: Joint) -> None:
         """Close the seam, between two messages, as soon as there is nothing left to look at."""
         memory = self.memory
-        if not joint.refreshed:
-            joint.refreshed = joint.area >= memory.width * memory.height
+        if not joint.refreshed and joint.area >= memory.width * memory.height:
+            joint.refreshed = True
+            if memory.desktop_size_asked is not None and Capability.DESKTOP_SIZE in memory.learned - memory.offered:
+                instead.desktop_size(memory)  # who has shown the whole picture would have said that it can
         if not joint.refreshed or joint.resets_h264:
             return
         self._between = Inside.RECTANGLE

@@ -4,7 +4,7 @@ import pytest
 from support.drawn_streams import ALL, Drawing, extended_size
 from support.rfb_client import messages
 from support.rfb_client.wire import RGB565, RGB888, PixelFormat
-from support.rfb_streams import AUDIO, EXTENDED_MOUSE, QEMU_KEY, TIGHT, TIGHT_PNG, rectangle, update
+from support.rfb_streams import AUDIO, EXTENDED_MOUSE, QEMU_KEY, RAW, TIGHT, TIGHT_PNG, rectangle, update
 from support.splicing import Viewer
 
 from gateway.rfb.memory import Memory
@@ -211,6 +211,21 @@ def test_a_size_that_was_asked_for_is_asked_once_of_a_server_that_dies_of_it() -
     assert messages.set_desktop_size(800, 600) not in spliced(viewer)
     assert viewer.decoder.desktop.size_answers[seen:] == [(1, 1)]
     assert viewer.memory.desktop_size_asked is None
+
+
+@pytest.mark.parametrize("offered", [False, True])
+def test_a_size_that_a_server_without_sizes_was_asked_for_is_refused_once_its_picture_is_whole(offered: bool) -> None:
+    viewer = watching()
+    viewer.send(messages.set_desktop_size(800, 600))
+    spliced(viewer)
+    seen = len(viewer.decoder.desktop.size_answers)
+    if offered:
+        viewer.feed(update(extended_size(640, 480)))
+        seen += 1
+    viewer.feed(update(rectangle(RAW, bytes(640 * 479 * 4), width=640, height=479)))
+    assert len(viewer.decoder.desktop.size_answers) == seen
+    viewer.feed(update(rectangle(RAW, bytes(640 * 4), width=640, height=1)) + b"\2")
+    assert viewer.decoder.desktop.size_answers[seen:] == ([] if offered else [(1, 1)])
 
 
 def test_a_size_that_was_answered_is_not_asked_again() -> None:
