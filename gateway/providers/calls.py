@@ -93,5 +93,5 @@ class SignedCalls:
         if theirs is None:
             return False
         self._skew = theirs - self._clock()
-        log.error("provider.clock_skewed", credentials=self._credentials.name, seconds=round(self._skew))
+        log.error("provider.clock_skewed", account=self._credentials.name, seconds=round(self._skew))
         return True

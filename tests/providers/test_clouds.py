@@ -167,7 +167,7 @@ async def test_wrong_credentials_are_asked_about_once_and_not_again(cloud: Cloud
             await cloud.locate()
     assert {type(result) for result in results} == {KeyRejected}
     assert len(cloud.api.seen) == 1
-    assert [(line["event"], line["credentials"], line["request_id"]) for line in logs] == [
+    assert [(line["event"], line["account"], line["request_id"]) for line in logs] == [
         ("credentials.rejected", "prod", "REQ-9")
     ]
 
