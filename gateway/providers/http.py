@@ -99,6 +99,7 @@ class HttpProvider:
         target = self._outlet.target(
             location,
             account=self.name,
+            asked_at=answer.asked_at,
             valid_for=valid_for,
             single_use=True,
             request_id=refusals.request_id(answer),

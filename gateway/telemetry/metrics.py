@@ -79,7 +79,9 @@ class Metrics:
         self.dial_seconds = self._steps("dial", "From the first packet to the upstream to its WebSocket or TCP.")
         self.handshake_seconds = self._steps("handshake", "From there to ServerInit.")
         self.address_age_seconds = self._histogram(
-            "address_age_seconds", "Age of an address when it was dialled.", AGE_BUCKETS
+            "address_age_seconds",
+            "Age of an address for one use when its dial was over, counted from when it was asked for.",
+            AGE_BUCKETS,
         )
         self.budget_left = self._histogram(
             "budget_left", "Dials left in an instance's minute after one was taken.", BUDGET_BUCKETS

@@ -52,6 +52,13 @@ async def test_huawei_is_asked_as_its_page_says(huawei: Cloud) -> None:
     assert (target.request_id, target.account, target.subprotocols) == ("REQ-1", "AK", ("binary",))
 
 
+async def test_an_address_is_as_old_as_the_question(cloud: Cloud) -> None:
+    """Whatever the answer waited for, here or on its way, is time in which the cloud may have counted."""
+    cloud.api.answer(Reply(cloud.good(), delay=0.2))
+    target = await cloud.locate()
+    assert 0.2 <= target.age(time.monotonic()) < 5
+
+
 async def test_each_dial_gets_an_address_of_its_own(cloud: Cloud) -> None:
     cloud.api.answer(Reply(cloud.good()))
     await cloud.locate()
