@@ -13,7 +13,6 @@ from gateway.providers.calls import SignedCalls
 from gateway.providers.hosts import AllowedHosts
 from gateway.providers.keys import Keys
 from gateway.providers.outlet import Outlet
-from gateway.providers.provider import INSTANCE
 from gateway.providers.target import Target
 
 HOSTS = ("huaweicloud.com", "myhuaweicloud.com", "huaweicloud.eu", "myhuaweicloud.eu")
@@ -42,9 +41,6 @@ class HuaweiProvider:
     @property
     def account(self) -> str:
         return self._calls.account
-
-    def knows(self, instance: str) -> bool:
-        return INSTANCE.fullmatch(instance) is not None
 
     async def locate(self, instance: str, *, session: str, user: str, reference: str) -> Target:  # noqa: ARG002 -- the Protocol's; the cloud is not told who asks
         """Ask for a new address."""

@@ -17,6 +17,7 @@ from gateway.errors import (
     RateLimited,
 )
 from gateway.providers.api import MAX_ANSWER
+from gateway.providers.provider import INSTANCE
 
 # What is asked, and the target that comes of it
 
@@ -76,13 +77,13 @@ async def test_huawei_may_answer_a_websocket_address(huawei: Cloud) -> None:
 
 
 @pytest.mark.parametrize("instance", ["i-bp1hzoinajzkh91h", SERVER, "a", "A.b_c-9", "x" * 64])
-def test_instances_that_may_exist(cloud: Cloud, instance: str) -> None:
-    assert cloud.provider.knows(instance)
+def test_instances_that_may_exist(instance: str) -> None:
+    assert INSTANCE.fullmatch(instance)
 
 
 @pytest.mark.parametrize("instance", ["", "-a", ".", "..", "a/b", "a b", "a?b", "a\n", "é", "x" * 65, "%2e"])
-def test_instances_that_never_reach_the_cloud(cloud: Cloud, instance: str) -> None:
-    assert not cloud.provider.knows(instance)
+def test_instances_that_never_reach_the_cloud(instance: str) -> None:
+    assert not INSTANCE.fullmatch(instance)
 
 
 # Answers without an address

@@ -219,8 +219,3 @@ async def test_an_end_without_a_zone_is_utc_and_a_number_is_seconds(make: Make, 
     for end in (datetime.fromtimestamp(now + 60, UTC).replace(tzinfo=None).isoformat(), now + 60):
         api.answer(Reply({**PLACE, "expires_at": end}, headers={"Date": formatdate(now, usegmt=True)}))
         assert (await locate(make())).valid_for == 60.0
-
-
-def test_instances(make: Make) -> None:
-    assert make().knows("vm-1")
-    assert not make().knows("../vm")
