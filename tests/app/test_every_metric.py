@@ -101,7 +101,7 @@ async def _a_session(moved: Moved, ballast: list[bytes]) -> None:
         await ws.send_bytes(KEY)
         assert await read(ws, 1) == BELL
         await read(ws, len(PICTURE))
-        ballast.append(bytes(64 << 20))
+        ballast.append(b"\1" * (64 << 20))  # of zeros nothing would be resident
         await asyncio.sleep(0.6)  # a few keepalives, and a look at the loop
         await ws.close()
 
