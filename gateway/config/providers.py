@@ -41,7 +41,7 @@ class ProviderSettings(Block):
 
     `origin`, `subprotocol` ("" offers none) and `headers` go into the opening handshake with the
     upstream. `allowed_hosts` are trusted beside the type's own. `ca_file` is trusted beside the
-    system's roots. `proxy` carries API calls and the upstream. `password` is for VNC authentication.
+    system's roots. `proxy` (http:// only) carries API calls and the upstream. `password` is for VNC authentication.
     `keepalive`, `reconnect` and `limits` hold only what differs: read them through Settings.
     """
 

@@ -148,7 +148,7 @@ def split_url(value: str, schemes: tuple[str, ...]) -> SplitResult:
 
 
 def _either(words: list[str]) -> str:
-    return " or ".join([", ".join(words[:-1]), words[-1]])
+    return " or ".join([", ".join(words[:-1]), words[-1]] if words[1:] else words)
 
 
 def _http_url(value: str) -> str:
@@ -159,7 +159,7 @@ def _http_url(value: str) -> str:
 
 
 def _proxy_url(value: str) -> str:
-    split_url(value, ("http", "https"))
+    split_url(value, ("http",))  # relay/tunnel.py asks without TLS: https would send the password in clear, and fail
     return value
 
 

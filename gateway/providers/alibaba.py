@@ -7,14 +7,13 @@ from datetime import UTC, datetime
 from yarl import URL
 
 from gateway.errors import BadAddress
-from gateway.providers import address, signing
+from gateway.providers import address, refusals, signing
 from gateway.providers.address import Location
 from gateway.providers.api import Answer, Request
 from gateway.providers.calls import SignedCalls
 from gateway.providers.hosts import AllowedHosts
 from gateway.providers.keys import Keys
 from gateway.providers.outlet import Outlet
-from gateway.providers.provider import INSTANCE
 from gateway.providers.target import Target
 
 HOSTS = ("aliyun.com", "aliyuncs.com", "alibabacloud.com")  # where its VNC proxies are seen
@@ -53,21 +52,19 @@ class AlibabaProvider:
     def account(self) -> str:
         return self._calls.account
 
-    def knows(self, instance: str) -> bool:
-        return INSTANCE.fullmatch(instance) is not None
-
     async def locate(self, instance: str, *, session: str, user: str, reference: str) -> Target:  # noqa: ARG002 -- the Protocol's; the cloud is not told who asks
         """Ask for a new address."""
-        location, request_id = await self._calls.locate(
+        location, answer = await self._calls.locate(
             lambda keys, now: self._request(instance, keys, now), self._location
         )
         return self._outlet.target(
             location,
             account=self._calls.account,
+            asked_at=answer.asked_at,
             valid_for=VALID_FOR,
             single_use=True,
             one_session=True,
-            request_id=request_id,
+            request_id=refusals.request_id(answer),
         )
 
     async def close(self) -> None:

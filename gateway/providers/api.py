@@ -8,6 +8,7 @@ import json
 import os
 import socket
 import ssl
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -50,12 +51,16 @@ class Request:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Answer:
-    """What came back. `headers` ignores case; `document` is the body if that is a JSON object, else empty."""
+    """What came back. `headers` ignores case; `document` is the body if that is a JSON object, else empty.
+
+    `asked_at`: time.monotonic() when the request was begun; what the answer says is no older.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
     document: Mapping[str, Any]
+    asked_at: float
 
     @property
     def ok(self) -> bool:
@@ -74,6 +79,7 @@ class Caller:
 
     async def send(self, request: Request) -> Answer:
         """The answer, whatever its status. Raises CloudUnavailable if there is none, BadAddress if it is too large."""
+        asked_at = time.monotonic()
         try:
             async with self._http.request(
                 request.method,
@@ -85,7 +91,7 @@ class Caller:
                 allow_redirects=False,
             ) as response:
                 body = await _read(response)
-                return Answer(response.status, response.headers, body, _document(body))
+                return Answer(response.status, response.headers, body, _document(body), asked_at)
         except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
             raise CloudUnavailable(f"{request.url.host} not reached: {_reason(error)}") from error
 

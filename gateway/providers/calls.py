@@ -46,8 +46,8 @@ class SignedCalls:
 
     async def locate(
         self, sign: Callable[[Keys, float], Request], read: Callable[[Answer], Location]
-    ) -> tuple[Location, str]:
-        """Where the console is, and the cloud's name for the call.
+    ) -> tuple[Location, Answer]:
+        """Where the console is, and the answer that says so.
 
         `sign` makes the request from keys and the time, once for each attempt; `read` finds the location in a
         successful answer. Raises a CloudError. What is worth one more call at once has had it.
@@ -58,7 +58,7 @@ class SignedCalls:
         except TimeoutError as error:
             raise CloudUnavailable(f"no answer within {self._timeout:g} s") from error
         with refusals.named(answer):
-            return read(answer), refusals.request_id(answer)
+            return read(answer), answer
 
     async def _attempts(self, sign: Callable[[Keys, float], Request]) -> Answer:
         changed = Change.NOTHING
@@ -93,5 +93,5 @@ class SignedCalls:
         if theirs is None:
             return False
         self._skew = theirs - self._clock()
-        log.error("provider.clock_skewed", credentials=self._credentials.name, seconds=round(self._skew))
+        log.error("provider.clock_skewed", account=self._credentials.name, seconds=round(self._skew))
         return True

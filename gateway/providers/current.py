@@ -22,9 +22,6 @@ class CurrentProvider:
     def account(self) -> str:
         return self.now.account
 
-    def knows(self, instance: str) -> bool:
-        return self.now.knows(instance)
-
     async def locate(self, instance: str, *, session: str, user: str, reference: str) -> Target:
         """See Provider."""
         return await self.now.locate(instance, session=session, user=user, reference=reference)

@@ -23,7 +23,6 @@ from gateway.providers.address import Location
 from gateway.providers.api import CALL_TIMEOUT, Answer, Caller, Request
 from gateway.providers.hosts import AllowedHosts
 from gateway.providers.outlet import Outlet
-from gateway.providers.provider import INSTANCE
 from gateway.providers.target import Target
 
 _CookieValue = Annotated[str, Field(pattern=r"^[!#-+\--:<-\[\]-~]*$")]  # RFC 6265 §4.1.1
@@ -84,9 +83,6 @@ class HttpProvider:
     def account(self) -> str:
         return self.name
 
-    def knows(self, instance: str) -> bool:
-        return INSTANCE.fullmatch(instance) is not None
-
     async def locate(self, instance: str, *, session: str, user: str, reference: str) -> Target:
         """Ask the broker, which is told for whom."""
         question = {"console": f"{self.name}/{instance}", "user": user, "session": session, "reference": reference}
@@ -99,6 +95,7 @@ class HttpProvider:
         target = self._outlet.target(
             location,
             account=self.name,
+            asked_at=answer.asked_at,
             valid_for=valid_for,
             single_use=True,
             request_id=refusals.request_id(answer),

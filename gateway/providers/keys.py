@@ -56,7 +56,7 @@ class KeySource(Protocol):
 
 
 class Credentials:
-    """The keys of one named credential. `name` is for logs, in place of the key."""
+    """The keys of one named credential. `name` is for logs, in place of the key: `account`, as in the audit."""
 
     def __init__(
         self,
@@ -114,7 +114,7 @@ class Credentials:
     def _remember(self, keys: Keys, error: KeyRejected) -> None:
         if keys != self._rejected:
             self._rejected = keys
-            log.error("credentials.rejected", credentials=self.name, code=error.code, request_id=error.request_id)
+            log.error("credentials.rejected", account=self.name, code=error.code, request_id=error.request_id)
 
     async def _wait_for_proof(self, keys: Keys) -> bool:
         """Return once the keys are proven, or this caller alone may try them: True, then release `_trying`."""
@@ -152,7 +152,7 @@ class Credentials:
             async with asyncio.timeout(_FETCH_TIMEOUT):
                 self._keys = await self._source.fetch()
         except (CloudError, TimeoutError) as error:
-            log.warning("credentials.not_refreshed", credentials=self.name, error=str(error) or "timeout")
+            log.warning("credentials.not_refreshed", account=self.name, error=str(error) or "timeout")
         self._asked_at = self._monotonic()  # not if cancelled: then the next who waits asks
 
     def _expires_within(self, seconds: float, keys: Keys) -> bool:

@@ -58,20 +58,24 @@ class Outlet:
         location: Location,
         *,
         account: str,
+        asked_at: float | None = None,
         valid_for: float | None = None,
         single_use: bool = False,
         one_session: bool = False,
         request_id: str = "",
         password: SecretStr | None = None,
     ) -> Target:
-        """A target whose address came this moment; `password` goes before the provider's own."""
+        """A target whose address was asked for at `asked_at`, or is known without asking: then it is of this moment.
+
+        `password` goes before the provider's own.
+        """
         return Target(
             host=location.host,
             port=location.port,
             url=location.url,
             cookies=location.cookies,
             account=account,
-            fetched_at=self.now(),
+            fetched_at=self.now() if asked_at is None else asked_at,
             valid_for=valid_for,
             single_use=single_use,
             one_session=one_session,

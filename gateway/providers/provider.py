@@ -20,9 +20,6 @@ class Provider(Protocol):
     def account(self) -> str:
         """What the cloud counts calls by: an access key's name, or the provider's own."""
 
-    def knows(self, instance: str) -> bool:
-        """Whether the instance can exist here, told without asking anybody."""
-
     async def locate(self, instance: str, *, session: str, user: str, reference: str) -> Target:
         """A fresh address, to be dialled at once, in bounded time.
 

@@ -39,14 +39,6 @@ class StaticProvider:
     def account(self) -> str:
         return self.name
 
-    def knows(self, instance: str) -> bool:
-        return instance in self._locations
-
-    @property
-    def instances(self) -> tuple[str, ...]:
-        """All of them, in the configuration's order."""
-        return tuple(self._locations)
-
     async def locate(self, instance: str, *, session: str, user: str, reference: str) -> Target:  # noqa: ARG002 -- the Protocol's; a fixed address is the same for everybody
         """The console's address; NoSuchInstance if it is not listed."""
         location = self._locations.get(instance)

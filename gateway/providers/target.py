@@ -20,8 +20,9 @@ class Target:
 
     `url`: ws or wss, to be sent byte for byte; None for plain TCP to `host` and `port`.
     `password`: for RFB's VNC authentication, should the server ask.
-    `fetched_at`: time.monotonic() when the address came. `valid_for`: seconds from then, None if nobody said.
-    `single_use`: a second dial needs a new address. `one_session`: a second session ends the first.
+    `fetched_at`: time.monotonic() when it was asked for: the address is no older. `valid_for`: seconds that the cloud
+    takes it, None if nobody said. `single_use`: a second dial needs a new address. `one_session`: a second session
+    ends the first.
     `tls`: for wss. `proxy`: an HTTP proxy on the way out, "" for none.
     `request_id`: the cloud's own, for logs. `account`: what budgets of calls are counted by.
     """
@@ -50,11 +51,11 @@ class Target:
         return "wss" if self.url.scheme == "wss" else "ws"
 
     def age(self, now: float) -> float:
-        """Seconds since the address came; `now` is time.monotonic()."""
+        """Seconds that the address has at most; `now` is time.monotonic()."""
         return now - self.fetched_at
 
     def expired(self, now: float) -> bool:
-        """Whether the cloud would no longer take the address."""
+        """Whether the cloud may no longer take the address."""
         return self.valid_for is not None and self.age(now) >= self.valid_for
 
     def peer_allowed(self, address: str) -> bool:

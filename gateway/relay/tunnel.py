@@ -12,6 +12,9 @@ from gateway.errors import UpstreamUnreachable
 MAX_ANSWER = 16 * 1024
 """Bytes of a proxy's answer: twice what proxies allow themselves; more is an attack or a bug."""
 
+MAX_REASON = 80
+"""Bytes of its first line that are told: "HTTP/1.1 407 Proxy Authentication Required" has 42."""
+
 
 async def open_tunnel(
     proxy: str, host: str, port: int, *, reach: Callable[[str, int], Awaitable[socket.socket]]
@@ -36,8 +39,14 @@ async def open_tunnel(
             answer += byte
         status = answer.split(b" ", 2)[1:2]
         if not answer.startswith(b"HTTP/1.") or not status or not status[0].startswith(b"2"):
-            raise UpstreamUnreachable(f"the egress proxy refused: {answer.splitlines()[0][:80]!r}")
+            raise UpstreamUnreachable(f"the egress proxy refused: {_first_line(answer)}")
     except BaseException:
         sock.close()
         raise
     return sock
+
+
+def _first_line(answer: bytearray) -> str:
+    """For the operator's log: the status and its reason, whatever a proxy has put there."""
+    line = answer.partition(b"\n")[0][:MAX_REASON].strip().decode("utf-8", "replace")
+    return "".join(char if char.isprintable() else "?" for char in line)

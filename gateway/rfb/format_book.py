@@ -31,11 +31,6 @@ class FormatBook:
         self.updates = 0
 
     @property
-    def outstanding(self) -> bool:
-        """Whether the client waits for an update that it requested."""
-        return bool(self._requests)
-
-    @property
     def settled(self) -> bool:
         """Whether the next update is in the format that the client asked for last."""
         return not self._until_end and (not self._requests or self._requests[0] is self.asked)

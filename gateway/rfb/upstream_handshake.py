@@ -20,13 +20,11 @@ class UpstreamHandshake(Handshake):
     `receive` raises NotUnderstood when it is not RFB, UpstreamAuth when the password is wrong or missing or no security
     type is ours, UpstreamUnreachable when the server refuses the connection for another reason of its own.
 
-    `version_seen`: the server's first twelve bytes are there, and are RFB. `server_init`: the whole message as it was
-    sent.
+    `server_init`: the whole message as it was sent.
     """
 
     def __init__(self, *, password: str | None, shared: bool) -> None:
         super().__init__(self._protocol_version)
-        self.version_seen = False
         self.server_init = b""
         self._password = password
         self._shared = shared
@@ -47,7 +45,6 @@ class UpstreamHandshake(Handshake):
         version = spoken(message)
         if version is None:
             raise NotUnderstood(f"RFB version {message!r}")
-        self.version_seen = True
         self._version = version
         self._step = self._imposed_security_type if version is Version.V3_3 else self._security_types
         return version.wire

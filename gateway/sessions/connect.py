@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 
 from gateway.access.grants import Grant
-from gateway.errors import CloudError, GatewayError, InstanceNotRunning, RateLimited, UpstreamUnreachable
+from gateway.errors import CloudError, GatewayError, InstanceNotRunning, RateLimited, UpstreamError, UpstreamUnreachable
 from gateway.providers.provider import Provider
 from gateway.providers.target import Target
 from gateway.relay.dial import dial
@@ -98,10 +98,7 @@ class Connector:
             target = await self._locate()
             located = time.monotonic()
             self._report("session.dialling", upstream=str(target), request_id=target.request_id)
-            metrics = self._around.metrics
-            metrics.address_age_seconds.observe(target.age(located))
-            with metrics.dial_seconds.labels(self._terms.kind).time(), self._span("dial"):
-                opening = await dial(target, self._around.buffer)
+            opening = await self._dial(target)
         dialled = time.monotonic()
         try:
             server_init = await self._shake(target, opening)
@@ -153,6 +150,22 @@ class Connector:
         except CloudError as error:
             metrics.provider_error(self._provider.name, error.code)
             raise
+
+    async def _dial(self, target: Target) -> UpstreamOpening:
+        """Dial, and count how old the address was when that was over: until then the cloud may have looked at it."""
+        metrics = self._around.metrics
+        try:
+            with metrics.dial_seconds.labels(self._terms.kind).time(), self._span("dial"):
+                return await dial(target, self._around.buffer)
+        except UpstreamError:
+            now = time.monotonic()
+            if target.expired(now):
+                age, valid_for = round(target.age(now), 1), target.valid_for
+                self._report("session.address_late", upstream=str(target), age_s=age, valid_for_s=valid_for)
+            raise
+        finally:
+            if target.single_use:  # any other has no age to speak of
+                metrics.address_age_seconds.observe(target.age(time.monotonic()))
 
     async def _shake(self, target: Target, opening: UpstreamOpening) -> bytes:
         """End RFB's handshake with the server (rfb.md §4): its ServerInit."""

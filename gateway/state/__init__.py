@@ -1,1 +1,1 @@
-"""What replicas share. For now one process: `memory`."""
+"""What replicas share: in one process (`memory`), or in Redis or Valkey (`redis`)."""

@@ -76,13 +76,17 @@ class Metrics:
             "provider_errors", "Answers of a provider that gave no address.", "provider", "code"
         )
         self.locate_seconds = self._steps("locate", "From asking a provider to its answer.")
-        self.dial_seconds = self._steps("dial", "From the first packet to the upstream to its WebSocket or TCP.")
+        self.dial_seconds = self._steps("dial", "From the first packet to the upstream to its first bytes of RFB.")
         self.handshake_seconds = self._steps("handshake", "From there to ServerInit.")
         self.address_age_seconds = self._histogram(
-            "address_age_seconds", "Age of an address when it was dialled.", AGE_BUCKETS
+            "address_age_seconds",
+            "Age of an address for one use when its dial was over, counted from when it was asked for.",
+            AGE_BUCKETS,
         )
         self.budget_left = self._histogram(
-            "budget_left", "Dials left in an instance's minute after one was taken.", BUDGET_BUCKETS
+            "budget_left",
+            "Dials left in an instance's minute after one was taken, 0 where one was refused.",
+            BUDGET_BUCKETS,
         )
 
     def _of_splices(self) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from support.components import needs
+from support.fake_api import FakeApi, Reply
 from support.inprocess import Site, ending, read, rfb_handshake, site
 from support.metrics_table import Row, rows
 from support.programs import LOOPBACK, eventually
@@ -100,9 +101,19 @@ async def _a_session(moved: Moved, ballast: list[bytes]) -> None:
         await ws.send_bytes(KEY)
         assert await read(ws, 1) == BELL
         await read(ws, len(PICTURE))
-        ballast.append(bytes(64 << 20))
+        ballast.append(b"\1" * (64 << 20))  # of zeros nothing would be resident
         await asyncio.sleep(0.6)  # a few keepalives, and a look at the loop
         await ws.close()
+
+
+async def _a_broker(moved: Moved) -> None:
+    server = ScriptedServer(Connection.handshake)
+    async with server.running(), FakeApi(Reply({"url": server.url})) as api:
+        broker = {"type": "http", "url": api.endpoint, "allowed_hosts": [LOOPBACK]}
+        async with moved.watched({"vm": server.url}, providers={"broker": broker}) as running:
+            ws = await running.dial("broker/vm-1")
+            await rfb_handshake(ws)
+            await ws.close()
 
 
 async def _a_slow_browser(moved: Moved) -> None:
@@ -176,6 +187,7 @@ async def test_every_metric_of_the_table_moves(
 ):
     moved, ballast = Moved(), []
     await _a_session(moved, ballast)
+    await _a_broker(moved)
     await _a_slow_browser(moved)
     await _idle_cuts(moved)
     with monkeypatch.context() as patch:

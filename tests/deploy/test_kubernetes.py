@@ -1,13 +1,16 @@
 """deploy/kubernetes as kubectl makes it out: what belongs together does, and pods get no more than they need."""
 
 import re
+import shutil
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from support.components import needs, program
 from support.deployed import DEPLOY
+from support.metrics_table import rows
 
 from gateway.config.blocks import Limits
 
@@ -17,9 +20,13 @@ Objects = dict[str, dict[str, Any]]
 
 @pytest.fixture(scope="module")
 def objects() -> Objects:
+    return made_out(DEPLOY / "kubernetes")
+
+
+def made_out(directory: Path) -> Objects:
     """All objects by kind; Services by kind and name."""
     made = subprocess.run(
-        [program("kubectl"), "kustomize", DEPLOY / "kubernetes"], check=True, capture_output=True, text=True, timeout=60
+        [program("kubectl"), "kustomize", directory], check=True, capture_output=True, text=True, timeout=60
     )
     assert not made.stderr, "nothing that kustomize would rather not see"
     found = {}
@@ -120,3 +127,15 @@ def test_endpoints_leave_before_sessions_do(objects: Objects, container: dict[st
     assert objects["Deployment"]["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
     assert objects["HorizontalPodAutoscaler"]["spec"]["minReplicas"] >= 2
     assert objects["PodDisruptionBudget"]["spec"]["maxUnavailable"] == 1
+
+
+def test_the_lines_that_scale_by_sessions_are_good_once_they_are_no_comment(tmp_path: Path):
+    directory = shutil.copytree(DEPLOY / "kubernetes", tmp_path / "kubernetes")
+    hpa = directory / "hpa.yaml"
+    hpa.write_text(re.sub(r"(?m)^    # (- type: Pods|  )", r"    \1", hpa.read_text()))
+    cpu, sessions = made_out(directory)["HorizontalPodAutoscaler"]["spec"]["metrics"]
+    assert cpu["resource"]["name"] == "cpu"
+    assert sessions["type"] == "Pods"
+    assert "vnc_gateway_sessions" in {row.name for row in rows()}
+    assert sessions["pods"]["metric"] == {"name": "vnc_gateway_sessions"}
+    assert sessions["pods"]["target"] == {"type": "AverageValue", "averageValue": str(round(0.7 * Limits().sessions))}

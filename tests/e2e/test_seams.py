@@ -240,7 +240,6 @@ def check_times(seen: Seen) -> None:
     assert seen.moved('splices_total{outcome="failed"}') == seen.moved('splices_total{outcome="abandoned"}') == 0
     assert seen.moved("splice_seconds_count") == len(whole)
     assert seen.moved("splice_seconds_sum") == pytest.approx(sum(whole) / 1000, abs=0.01)
-    assert seen.moved("address_age_seconds_count") == CUTS + 1
     assert seen.moved("budget_left_count") == CUTS + 1
     assert seen.moved("idle_cuts_survived_total") == 0
 

@@ -79,6 +79,14 @@ async def test_a_clock_that_is_off_follows_the_clouds(
     assert [(line["event"], line["seconds"]) for line in logs] == [("provider.clock_skewed", 3600)]
 
 
+async def test_an_address_is_as_old_as_the_last_question(alibaba: Cloud) -> None:
+    refused = Reply(alibaba.refuse("SignatureNonceUsed"), status=400, delay=0.3)
+    alibaba.api.answer(refused, Reply(alibaba.good()))
+    begun = time.monotonic()
+    target = await alibaba.locate()
+    assert target.fetched_at - begun >= 0.3
+
+
 async def test_a_key_is_not_blamed_for_a_clock_that_is_far_off(
     api: FakeApi, http: aiohttp.ClientSession, outlet: Outlet
 ) -> None:

@@ -57,6 +57,11 @@ async def test_the_broker_is_told_for_whom(make: Make, api: FakeApi) -> None:
     assert seen.headers["Content-Type"] == "application/json"
 
 
+async def test_an_address_is_as_old_as_the_question(make: Make, api: FakeApi) -> None:
+    api.answer(Reply(PLACE, delay=0.2))
+    assert 0.2 <= (await locate(make())).age(time.monotonic()) < 5
+
+
 async def test_without_a_bearer_none_is_sent(make: Make, api: FakeApi) -> None:
     api.answer(Reply({"url": "wss://vnc.test/"}))
     await locate(make())
@@ -214,8 +219,3 @@ async def test_an_end_without_a_zone_is_utc_and_a_number_is_seconds(make: Make, 
     for end in (datetime.fromtimestamp(now + 60, UTC).replace(tzinfo=None).isoformat(), now + 60):
         api.answer(Reply({**PLACE, "expires_at": end}, headers={"Date": formatdate(now, usegmt=True)}))
         assert (await locate(make())).valid_for == 60.0
-
-
-def test_instances(make: Make) -> None:
-    assert make().knows("vm-1")
-    assert not make().knows("../vm")

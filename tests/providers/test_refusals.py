@@ -27,7 +27,7 @@ NOW = 1_700_000_000.0
 
 def answer(status: int, document: Mapping[str, Any] | None = None, **headers: str) -> Answer:
     named = CIMultiDict({name.replace("_", "-"): value for name, value in headers.items()})
-    return Answer(status, named, b"", document or {})
+    return Answer(status, named, b"", document or {}, asked_at=0)
 
 
 def alibaba(code: str, status: int = 400) -> refusals.Refusal:
@@ -208,7 +208,7 @@ def test_what_a_cloud_says_is_cut_and_cleaned_before_it_is_logged() -> None:
     ],
 )
 def test_the_request_id(document: dict[str, Any], headers: dict[str, str], expected: str) -> None:
-    assert refusals.request_id(Answer(200, CIMultiDict(headers), b"", document)) == expected
+    assert refusals.request_id(Answer(200, CIMultiDict(headers), b"", document, asked_at=0)) == expected
 
 
 def test_a_refusal_tells_of_a_clock_that_is_off() -> None:

@@ -162,11 +162,11 @@ def test_the_last_of_each_setting_is_remembered() -> None:
 def test_an_open_request_is_a_yes_or_no() -> None:
     client = session()
     request = framebuffer_update_request(0, 0, 1, 1, incremental=False)
-    assert not client.memory.formats.outstanding
+    assert client.memory.formats.steady
     receive(client, request * 3)
-    assert client.memory.formats.outstanding
+    assert not client.memory.formats.steady
     client.memory.formats.update_begun()
-    assert not client.memory.formats.outstanding
+    assert client.memory.formats.steady
 
 
 def test_fences_are_booked_in_both_directions() -> None:

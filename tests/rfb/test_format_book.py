@@ -53,9 +53,9 @@ def test_requests_in_a_row_are_answered_by_one_update() -> None:
     book = FormatBook(OLD)
     for _ in range(3):
         book.update_requested()
-    assert book.outstanding
+    assert not book.steady
     book.update_begun()
-    assert not book.outstanding
+    assert book.steady
 
 
 def test_two_formats_in_a_row_each_count_from_their_own_request() -> None:

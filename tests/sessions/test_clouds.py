@@ -21,6 +21,7 @@ from gateway.endings import (
     UPSTREAM_LOST,
     Ending,
 )
+from gateway.providers import alibaba as alibaba_provider
 from gateway.providers.api import Caller
 from gateway.providers.calls import SignedCalls
 from gateway.relay import dial as dial_module
@@ -32,6 +33,7 @@ from gateway.simulator.desktop.handshake import ServerOptions
 from gateway.simulator.simulator import Simulator
 
 RUNNING = {"ali": alibaba.RUNNING, "hua": huawei.RUNNING}
+KINDS = {"ali": "alibaba", "hua": "huawei"}
 STOPPED = {"ali": alibaba.STOPPED, "hua": huawei.STOPPED}
 UNKNOWN = {"ali": "i-bp1nobody", "hua": "00000000-0000-4000-8000-000000000000"}
 CLOUDS = pytest.mark.parametrize("name", ["ali", "hua"])
@@ -189,6 +191,43 @@ async def test_each_dial_has_an_address_of_its_own_and_an_expired_one_is_replace
         ws = await at.site.dial(f"{name}/{RUNNING[name]}")
         assert len(await rfb_handshake(ws)) > 24
         await ws.close()
+
+
+@CLOUDS
+async def test_an_address_ages_until_its_dial_is_over(name: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(dial_module, "DIAL_TIMEOUT", 0.5)  # 10 s in truth
+    async with world() as at:
+        ws = await at.site.dial(f"{name}/{RUNNING[name]}")
+        await rfb_handshake(ws)
+        assert await at.site.metric("vnc_gateway_address_age_seconds_count") == 1
+        connected = await at.site.metric("vnc_gateway_address_age_seconds_sum")
+        assert connected >= await at.site.metric("vnc_gateway_dial_seconds_sum", kind=KINDS[name])
+        await ws.close()
+        at.cloud(name).proxy.rules.fault = DialFault.SILENT
+        assert await at.end(name) == UPSTREAM_LOST
+        assert await at.site.metric("vnc_gateway_address_age_seconds_count") == 2
+        assert await at.site.metric("vnc_gateway_address_age_seconds_sum") >= connected + 0.5
+
+
+async def test_an_address_that_is_always_the_same_has_no_age():
+    async with world() as at:
+        ws = await at.site.dial("lab/vm")
+        assert Ending(*await ending(ws)) == UPSTREAM_LOST
+        assert await at.site.metric("vnc_gateway_dial_seconds_count", kind="static") == 1
+        assert await at.site.metric("vnc_gateway_address_age_seconds_count") == 0
+
+
+@pytest.mark.parametrize("valid_for", [0.5, 60.0])
+async def test_a_dial_that_fails_with_an_address_too_old_is_told(valid_for: float, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(dial_module, "DIAL_TIMEOUT", 0.5)
+    monkeypatch.setattr(alibaba_provider, "VALID_FOR", valid_for)
+    with capture_logs() as lines:
+        async with world() as at:
+            at.cloud("ali").proxy.rules.fault = DialFault.SILENT
+            assert await at.end("ali") == UPSTREAM_LOST
+    late = [line for line in lines if line["event"] == "session.address_late"]
+    assert [line["valid_for_s"] for line in late] == ([0.5] if valid_for == 0.5 else [])
+    assert all(line["age_s"] >= 0.5 and line["session"] for line in late)
 
 
 DIAL_FAULTS = {

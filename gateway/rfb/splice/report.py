@@ -53,7 +53,3 @@ class Report:
         """Count `times` changes of a kind, `octets` bytes together."""
         self.times[kind] += times
         self.octets[kind] += octets
-
-    def __str__(self) -> str:
-        """One line a kind: name, count, bytes."""
-        return "\n".join(f"{kind} {self.times[kind]} ({self.octets[kind]} bytes)" for kind in Note if self.times[kind])

@@ -147,7 +147,8 @@ def test_what_was_held_is_given_back_and_counted() -> None:
     assert server.held == server.budget.reserved == 0
     report = server.memory.seam.report
     assert report.octets[Note.UNFINISHED] == len(data) - 4
-    assert str(report) == f"last_rect_added 1 (12 bytes)\nunfinished_dropped 1 ({len(data) - 4} bytes)"
+    assert report.octets[Note.LAST_RECT] == len(LAST)
+    assert report.times == {Note.UNFINISHED: 1, Note.LAST_RECT: 1}
 
 
 def test_open_requests_of_the_client_s_fences_are_answered() -> None:

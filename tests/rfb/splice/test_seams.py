@@ -204,7 +204,7 @@ def test_control_no_padding_is_noticed() -> None:
         viewer.feed(bytes(second.data))
 
 
-def test_what_was_done_can_be_printed() -> None:
+def test_what_was_done_is_counted_to_the_byte() -> None:
     """Issue 3, "Byte promise": exactly what was added, dropped and rewritten."""
     first, second = drawing(40, 30, 1, (ZRLE,)), drawing(60, 40, 2, (ZRLE,))
     viewer = view(first)
@@ -218,7 +218,6 @@ def test_what_was_done_can_be_printed() -> None:
     comparison.connection(servers[1], lost=False)
     comparison.check_sums(servers)
     report = viewer.memory.seam.report
-    print(report, *comparison.edits, sep="\n")
     assert set(report.times) == {Note.UNFINISHED, Note.LAST_RECT, Note.SIZE, Note.ZLIB_HEADER, Note.REPLAYED}
     for edit in comparison.edits:
         assert report.times[Note(edit.kind)] == edit.times == 1
