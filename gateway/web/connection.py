@@ -46,6 +46,7 @@ class Connection(web.RequestHandler):
             access_log=None,  # type: ignore[arg-type]  # none: its lines would hold `?ticket=`
             keepalive_timeout=KEEPALIVE_TIMEOUT,
             lingering_time=LINGERING_TIME,
+            auto_decompress=False,  # no body may be compressed: listen.py refuses it, a bomb is never unpacked
         )
         self._door = door
         self._place: Place | None = None

@@ -113,6 +113,8 @@ async def _open(entrance: Entrance, runner: web.AppRunner, stack: AsyncExitStack
 async def _read_body(request: web.Request, handler: problems.Handler) -> web.StreamResponse:
     """Have a request's body before its handler runs: nothing else would bound how slowly it comes."""
     if request.can_read_body:
+        if "Content-Encoding" in request.headers:
+            raise Refused(problems.MALFORMED, "the body has a Content-Encoding")
         try:
             async with asyncio.timeout(BODY_TIMEOUT):
                 await request.read()

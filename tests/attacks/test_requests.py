@@ -1,9 +1,11 @@
 """Requests that mean one thing to a proxy and another to the gateway, and such as came by a way they should not."""
 
 import asyncio
+import gzip
+import logging
 
 import pytest
-from support.inprocess import Site, site
+from support.inprocess import API_KEY, Site, site
 from support.programs import LOOPBACK
 
 NOWHERE = {"vm": "tcp://127.0.0.1:9"}
@@ -55,6 +57,23 @@ async def test_a_body_is_not_taken_for_a_request():
     body = b"Content-Length: %d\r\nConnection: close\r\n\r\n%b" % (len(SMUGGLED), SMUGGLED)
     async with site(NOWHERE) as running:
         assert await say(running, GRANT + body) == [b"200"]
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd", "identity"])
+@pytest.mark.parametrize("body", [b"abcdef", gzip.compress(bytes(60_000))], ids=["garbage", "gzip"])
+async def test_a_body_with_a_coding_is_refused_and_never_decoded(
+    coding: str, body: bytes, caplog: pytest.LogCaptureFixture
+):
+    headers = {"Content-Encoding": coding, "Authorization": f"Bearer {API_KEY}"}
+    async with site(NOWHERE) as running:
+        public = [("POST", "/grant/lab/vm"), ("GET", "/"), ("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/nothing")]
+        asked = [(method, running.url + path) for method, path in public]
+        for method, url in [*asked, ("POST", running.admin + "/api/v1/tickets"), ("GET", running.admin + "/metrics")]:
+            async with running.http.request(method, url, data=body, headers=headers) as answer:
+                assert answer.status == 400, url
+                assert (await answer.json(content_type="application/problem+json"))["name"] == "malformed"
+        assert await running.metric("vnc_gateway_refusals_total", reason="internal_error") == 0
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
 @pytest.mark.parametrize("target", [b"http://evil.example/", b"http://localhost/", b"*", b"localhost:80"])
