@@ -118,6 +118,6 @@ async def _read_body(request: web.Request, handler: problems.Handler) -> web.Str
         try:
             async with asyncio.timeout(BODY_TIMEOUT):
                 await request.read()
-        except TimeoutError as error:
+        except (TimeoutError, ConnectionError) as error:  # the latter: the client left, and nobody reads the answer
             raise Refused(problems.MALFORMED) from error
     return await handler(request)

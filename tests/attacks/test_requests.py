@@ -6,10 +6,11 @@ import logging
 
 import pytest
 from support.inprocess import API_KEY, Site, site
-from support.programs import LOOPBACK
+from support.programs import LOOPBACK, eventually
 
 NOWHERE = {"vm": "tcp://127.0.0.1:9"}
 GRANT = b"POST /grant/lab/vm HTTP/1.1\r\nHost: localhost\r\n"
+FAILURES = ("malformed", "internal_error")
 SMUGGLED = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
@@ -72,6 +73,24 @@ async def test_a_body_with_a_coding_is_refused_and_never_decoded(
             async with running.http.request(method, url, data=body, headers=headers) as answer:
                 assert answer.status == 400, url
                 assert (await answer.json(content_type="application/problem+json"))["name"] == "malformed"
+        assert await running.metric("vnc_gateway_refusals_total", reason="internal_error") == 0
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
+@pytest.mark.parametrize("head", [b"Content-Length: 60", b"Transfer-Encoding: chunked"])
+async def test_a_client_that_leaves_within_its_body_is_no_failure(head: bytes, caplog: pytest.LogCaptureFixture):
+    async with site(NOWHERE) as running:
+        reader, writer = await asyncio.open_connection(LOOPBACK, running.gateway.public_port)
+        writer.write(GRANT + head + b"\r\nExpect: 100-continue\r\n\r\n")
+        async with asyncio.timeout(20):
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 100 ")
+        writer.close()
+
+        async def over() -> bool:
+            refused = [await running.metric("vnc_gateway_refusals_total", reason=name) for name in FAILURES]
+            return sum(refused) > 0
+
+        await eventually(over)
         assert await running.metric("vnc_gateway_refusals_total", reason="internal_error") == 0
     assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
 
