@@ -6,6 +6,7 @@ aiohttp's: a traceback for every scanner that knocks, and the library's version.
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import cast
 
 from aiohttp import web
@@ -35,11 +36,14 @@ _log = logging.getLogger(__name__)
 
 
 class Connection(web.RequestHandler):
-    """A connection through `door`. `client`: its other end's address, or the one that a PROXY header names."""
+    """A connection through `door`. `client`: its other end's address, or the one that a PROXY header names.
 
-    __slots__ = ("_door", "_header", "_place", "client")
+    `refused` is told the name of each refusal, whoever said it: a handler, aiohttp's parser, or this.
+    """
 
-    def __init__(self, server: web.Server, door: Door, client: str = "") -> None:
+    __slots__ = ("_door", "_header", "_place", "_refused", "client")
+
+    def __init__(self, server: web.Server, door: Door, client: str, refused: Callable[[str], None]) -> None:
         super().__init__(
             server,
             loop=asyncio.get_running_loop(),
@@ -49,6 +53,7 @@ class Connection(web.RequestHandler):
             auto_decompress=False,  # no body may be compressed: listen.py refuses it, a bomb is never unpacked
         )
         self._door = door
+        self._refused = refused
         self._place: Place | None = None
         self._header: _Header | None = _Header()
         self.client = client
@@ -88,6 +93,7 @@ class Connection(web.RequestHandler):
             if state is None:
                 body = problems.document(problems.HEADERS_TOO_LARGE).body
                 assert isinstance(body, bytes)
+                self._refused(problems.HEADERS_TOO_LARGE.name)
                 self.transport.write(TOO_LARGE % (len(body), body))
                 self.force_close()
                 return
@@ -103,6 +109,14 @@ class Connection(web.RequestHandler):
     def finish(self) -> None:
         """Its answer is known: the next header counts anew."""
         self._header = _Header()
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """Count a refusal on its way out: what never reached an application goes by here, too."""
+        if isinstance(resp, problems.Problem):
+            self._refused(resp.refusal)
+        return await super().finish_response(request, resp, start_time)
 
     def handle_error(
         self,

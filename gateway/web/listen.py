@@ -74,8 +74,6 @@ async def listen(
             response.headers["Server"] = headers["Server"]
         else:
             response.headers.update(headers)
-        if isinstance(response, problems.Problem):
-            entrance.refused(response.refusal)
 
     app.on_response_prepare.append(add_headers)
     runner = web.AppRunner(app, shutdown_timeout=SHUTDOWN_TIMEOUT, handle_signals=False)
@@ -92,7 +90,7 @@ async def _open(entrance: Entrance, runner: web.AppRunner, stack: AsyncExitStack
     certificates = entrance.tls
 
     def serve(client: str = "") -> asyncio.BaseProtocol:
-        connection = Connection(server, entrance.door, client)
+        connection = Connection(server, entrance.door, client, entrance.refused)
         if certificates is None:
             return connection
         return TlsConnection(connection, certificates.context, entrance.buffer)

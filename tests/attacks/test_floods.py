@@ -159,6 +159,7 @@ async def test_a_header_too_large_is_refused(listener: str, request_: bytes, run
         writer.close()
     assert answer.split()[1] == b"431"
     assert b"application/problem+json" in answer
+    assert await running.metric("vnc_gateway_refusals_total", reason="headers") == 1
 
 
 async def test_a_second_header_on_a_connection_is_bounded_too(running: Site):

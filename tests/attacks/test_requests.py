@@ -52,6 +52,7 @@ async def say(running: Site, data: bytes) -> list[bytes]:
 async def test_a_request_with_two_meanings_is_refused_and_nothing_behind_it_is_read(head: bytes):
     async with site(NOWHERE) as running:
         assert await say(running, GRANT + head + SMUGGLED) == [b"400"]
+        assert await running.metric("vnc_gateway_refusals_total", reason="malformed") == 1
 
 
 async def test_a_body_is_not_taken_for_a_request():
