@@ -114,6 +114,8 @@ class Connection(web.RequestHandler):
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
         """Count a refusal on its way out: what never reached an application goes by here, too."""
+        if isinstance(resp, web.HTTPException):  # of an Expect header, which is read before any middleware
+            resp = self.handle_error(request, 400, resp)
         if isinstance(resp, problems.Problem):
             self._refused(resp.refusal)
         return await super().finish_response(request, resp, start_time)

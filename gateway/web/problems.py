@@ -41,6 +41,7 @@ BEHIND_PROXY = Refusal(
 NOT_FOUND = Refusal(404, "not_found", "There is nothing at this address.")
 METHOD_NOT_ALLOWED = Refusal(405, "method_not_allowed", "This address does not know that method.")
 UNKNOWN_CONSOLE = Refusal(404, "no_such_instance", "There is no such console.")
+BODY_TOO_LARGE = Refusal(413, "malformed", "The request's body is too large.")
 WRONG_HOST = Refusal(421, "wrong_host", "The gateway does not answer to this host name.")
 INVALID = Refusal(422, "invalid", "The request asks for something that does not exist or is not allowed.")
 NOT_AN_UPGRADE = Refusal(426, "not_an_upgrade", "This address is a WebSocket.")
@@ -60,7 +61,10 @@ INTERNAL = Refusal(500, "internal_error", "The gateway failed; its log has the d
 NAMES = tuple(dict.fromkeys(value.name for value in list(globals().values()) if isinstance(value, Refusal)))
 """The names of all of them."""
 
-_BY_STATUS = {refusal.status: refusal for refusal in (MALFORMED, FORBIDDEN, NOT_FOUND, METHOD_NOT_ALLOWED, INTERNAL)}
+_BY_STATUS = {
+    refusal.status: refusal
+    for refusal in (MALFORMED, FORBIDDEN, NOT_FOUND, METHOD_NOT_ALLOWED, BODY_TOO_LARGE, INTERNAL)
+}
 
 
 class Refused(Exception):

@@ -179,5 +179,7 @@ async def test_a_body_too_large_is_refused(running: Site):
     headers = {"Authorization": f"Bearer {API_KEY}"}
     async with running.http.post(running.url + "/grant/lab/vm", data=b"a" * 70_000, headers=headers) as answer:
         assert answer.status == 413
+        problem = await answer.json(content_type="application/problem+json")
+        assert (problem["name"], problem["title"]) == ("malformed", "The request's body is too large.")
     async with running.http.post(running.url + "/grant/lab/vm", data=b"a" * 60_000) as answer:
         assert answer.status == 200

@@ -96,6 +96,16 @@ async def test_a_client_that_leaves_within_its_body_is_no_failure(head: bytes, c
     assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
+@pytest.mark.parametrize("path", ["/grant/lab/vm", "/nothing"])
+async def test_what_nobody_can_expect_is_refused_by_a_problem_document(path: str):
+    async with site(NOWHERE) as running:
+        async with running.http.post(running.url + path, headers={"Expect": "foo"}) as answer:
+            assert answer.status == 400
+            assert (await answer.json(content_type="application/problem+json"))["name"] == "malformed"
+            assert answer.headers["Connection"] == "close", "the bound on the next header is not set again"
+        assert await running.metric("vnc_gateway_refusals_total", reason="malformed") == 1
+
+
 @pytest.mark.parametrize("target", [b"http://evil.example/", b"http://localhost/", b"*", b"localhost:80"])
 async def test_what_is_asked_of_a_proxy_is_refused(target: bytes):
     method = b"CONNECT " if target == b"localhost:80" else b"OPTIONS " if target == b"*" else b"GET "
