@@ -22,10 +22,10 @@ LINGERING_TIME = 2.0
 """Seconds for the rest of a request that was answered already."""
 
 MAX_HEADER = 32 * 1024
-"""Bytes of a request's header. One line may have 8 KB (aiohttp's own limit), and a token in it is the longest."""
+"""Bytes of a request's header. A value may have 8,190 (aiohttp's own limit), and a token is the longest."""
 
 MAX_LINES = 100
-"""Lines of it: browsers and proxies together send thirty."""
+"""Lines of it, the request line and the empty one among them: browsers and proxies together send thirty."""
 
 TOO_LARGE = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\nServer: vnc-gateway\r\nConnection: close\r\n"

@@ -128,6 +128,7 @@ async def test_nor_do_those_that_never_begin_with_tls(tmp_path: Path):
             assert await running.metric("vnc_gateway_connections_dropped_total", why="crowded") > 1_500
 
 
+FIRST = b"GET /healthz HTTP/1.1\r\n"
 HOST = b"Host: localhost\r\n"
 
 
@@ -160,6 +161,35 @@ async def test_a_header_too_large_is_refused(listener: str, request_: bytes, run
     assert answer.split()[1] == b"431"
     assert b"application/problem+json" in answer
     assert await running.metric("vnc_gateway_refusals_total", reason="headers") == 1
+
+
+def of_size(size: int) -> bytes:
+    """Lines that make FIRST, HOST and themselves a header of `size` bytes."""
+    lines = (b"X: " + b"a" * 8000 + b"\r\n") * 4 + b"X: "
+    return lines + b"a" * (size - len(FIRST + HOST + lines) - 4) + b"\r\n"
+
+
+@pytest.mark.parametrize(
+    ("lines", "status"),
+    [
+        (b"X: " + b"a" * 8190 + b"\r\n", b"200"),
+        (b"X: " + b"a" * 8191 + b"\r\n", b"431"),
+        (b"X: a\r\n" * 97, b"200"),  # and Host
+        (b"X: a\r\n" * 98, b"431"),
+        (of_size(32768), b"200"),
+        (of_size(32769), b"431"),
+    ],
+    ids=["value", "longer", "lines", "more", "size", "larger"],
+)
+async def test_a_header_may_be_as_large_as_the_pages_say(lines: bytes, status: bytes, running: Site):
+    """docs/fronts.md and docs/troubleshooting.md name these figures; that of a value is aiohttp's."""
+    reader, writer = await asyncio.open_connection(LOOPBACK, running.gateway.public_port)
+    try:
+        async with asyncio.timeout(20):
+            writer.write(FIRST + HOST + lines + b"\r\n")
+            assert (await reader.readline()).split()[1] == status
+    finally:
+        writer.close()
 
 
 async def test_a_second_header_on_a_connection_is_bounded_too(running: Site):
