@@ -1,6 +1,6 @@
 """Bodies of the admin API's requests: JSON that is exactly as described, or a refusal that names each fault."""
 
-from ipaddress import ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, Literal, TypeVar
 
 from aiohttp import web
@@ -44,10 +44,17 @@ def _printable(value: str) -> str:
 
 
 def _network(value: str) -> str:
+    """As callers' addresses are read (config/networks.py): IPv4 written as IPv6 is IPv4, and a zone is no address."""
     try:
-        return str(ip_network(value))
+        if "%" in value:
+            raise ValueError
+        network = ip_network(value)
     except ValueError:
         raise ValueError('must be a network or an address, as in "10.1.0.0/16"') from None
+    mapped = network.network_address.ipv4_mapped if isinstance(network, IPv6Network) else None
+    if mapped is not None and network.prefixlen >= 96:
+        network = IPv4Network((mapped, network.prefixlen - 96))
+    return str(network)
 
 
 class _Body(BaseModel):

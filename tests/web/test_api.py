@@ -71,12 +71,22 @@ async def test_a_voided_ticket_opens_nothing():
         assert (await grant(running, ticket["ticket"]))[0] == 401
 
 
-async def test_a_ticket_of_a_network_is_no_good_from_elsewhere():
+@pytest.mark.parametrize(
+    ("source", "status"),
+    [
+        ("127.0.0.0/8", 200),
+        ("127.0.0.1", 200),
+        ("::ffff:127.0.0.1", 200),
+        ("::ffff:127.0.0.0/104", 200),
+        ("::ffff:0.0.0.0/96", 200),
+        ("10.1.0.0/16", 401),
+        ("::ffff:10.1.0.0/112", 401),
+        ("2001:db8::/32", 401),
+    ],
+)
+async def test_a_ticket_of_a_network_is_no_good_from_elsewhere(source: str, status: int):
     async with ticketed() as running:
-        here = await minted(running, source="127.0.0.0/8")
-        assert (await grant(running, here["ticket"]))[0] == 200
-        elsewhere = await minted(running, source="10.1.0.0/16")
-        assert (await grant(running, elsewhere["ticket"]))[0] == 401
+        assert (await grant(running, (await minted(running, source=source))["ticket"]))[0] == status
 
 
 async def test_an_ended_session_is_told_so_and_cannot_be_returned_to():
@@ -143,6 +153,7 @@ async def test_nobody_ends_all_sessions_by_a_slip(query: str):
         (ORDER | {"grant_ttl": 43201}, 422, "grant_ttl"),
         (ORDER | {"source": "10.1.0.0/99"}, 422, "source"),
         (ORDER | {"source": 3232235777}, 422, "source"),
+        (ORDER | {"source": "fe80::1%eth0"}, 422, "source"),
     ],
 )
 async def test_orders_that_are_not_understood_are_refused_with_their_fault(body: Any, status: int, fault: str):
