@@ -14,7 +14,7 @@ from functools import partial
 
 from gateway.web.door import Door
 from gateway.web.forwarded import Proxies
-from gateway.web.proxy_protocol import MAX_HEADER, BadHeader, parse
+from gateway.web.proxy_protocol import MAX_HEADER, BadHeader, NoHeader, parse
 
 HEADER_TIMEOUT = 5.0
 """Seconds for the header, which a proxy sends with its first packet."""
@@ -75,12 +75,11 @@ class Accepting:
         assert task is not None
         place = self._door.enter(task.cancel)
         try:
-            async with asyncio.timeout(HEADER_TIMEOUT):
-                source = await _take_header(connection) or peer
+            source = await _take_header(connection) or peer
             place.leave()  # the protocol takes one of its own
             await asyncio.get_running_loop().connect_accepted_socket(partial(serve, source), connection)
-        except (TimeoutError, OSError, BadHeader) as error:
-            self._door.dropped("bad_header")
+        except (OSError, BadHeader) as error:
+            self._door.dropped("no_proxy" if isinstance(error, NoHeader) else "bad_header")
             _log.debug("no PROXY header from a trusted proxy: %s", error)
             connection.close()
         except Exception:  # one connection's bug is its own end: let out, it would end them all
@@ -94,20 +93,32 @@ class Accepting:
 
 
 async def _take_header(connection: socket.socket) -> str:
-    """Take the header off `connection`: the address that it names, "" for none. Raises BadHeader or OSError."""
-    taken = b""
+    """Take the header off `connection`: the address that it names, "" for none.
+
+    Raises BadHeader for what is none, comes too late or breaks off; NoHeader where none was begun.
+    """
+    taken = bytearray()
+    try:
+        async with asyncio.timeout(HEADER_TIMEOUT):
+            return await _take_into(taken, connection)
+    except (TimeoutError, OSError) as error:
+        raise (BadHeader if taken else NoHeader)(f"it does not end: {error}") from error
+
+
+async def _take_into(taken: bytearray, connection: socket.socket) -> str:
+    """Take it piece by piece; `taken`: what is off the connection and not the whole header."""
     while True:
         await _readable(connection)
         try:
             seen = connection.recv(MAX_HEADER - len(taken), socket.MSG_PEEK)
         except BlockingIOError:
             continue
-        header = parse(taken + seen)
+        header = parse(bytes(taken) + seen)
         if header is not None:
             connection.recv(header.size - len(taken))
             return header.source
         if not seen:
-            raise BadHeader("the connection ended")
+            raise ConnectionError("the connection ended")
         taken += connection.recv(len(seen))  # all of it is the header's; peeked again and again it would be a busy loop
 
 

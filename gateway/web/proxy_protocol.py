@@ -52,16 +52,20 @@ class BadHeader(Exception):
     """What came is no PROXY header."""
 
 
+class NoHeader(BadHeader):
+    """It does not even begin as one: its sender knows nothing of the protocol."""
+
+
 def parse(data: bytes) -> Header | None:
     """The header that `data` begins with; None if more is needed, and then all of `data` belongs to it.
 
-    Raises BadHeader, as soon as it can be known.
+    Raises BadHeader, NoHeader where neither signature is there, as soon as it can be known.
     """
     if SIGNATURE.startswith(data[:12]):
         return _parse_v2(data)
     if b"PROXY ".startswith(data[:6]):
         return _parse_v1(data)
-    raise BadHeader("it begins with neither signature")
+    raise NoHeader("it begins with neither signature")
 
 
 def _parse_v1(data: bytes) -> Header | None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.proxy_headers import LOCAL, SIGNATURE, UNKNOWN, binary, tlv, v1, v2
 
-from gateway.web.proxy_protocol import MAX_HEADER, MAX_V1, MAX_V2, BadHeader, Header, parse
+from gateway.web.proxy_protocol import MAX_HEADER, MAX_V1, MAX_V2, BadHeader, Header, NoHeader, parse
 
 LONGEST = b"PROXY UNKNOWN " + b"f" * (MAX_V1 - 16) + b"\r\n"
 IPV6 = "2001:db8:2::9"
@@ -80,6 +80,16 @@ def test_a_header_is_found_whole_byte_by_byte_and_with_what_follows_left_alone(d
 def test_everything_else_is_refused(data: bytes):
     with pytest.raises(BadHeader):
         parse(data)
+
+
+@pytest.mark.parametrize("data", [b"GET / HTTP/1.1\r\n", b"\x16\x03\x01", b"\0", b"PROXIES\r\n", b"\r\n\r\nGET"])
+def test_what_does_not_begin_as_a_header_is_told_from_a_bad_one(data: bytes):
+    with pytest.raises(NoHeader):
+        parse(data)
+    for begin in (b"PROXY ", SIGNATURE):
+        with pytest.raises(BadHeader) as bad:
+            parse(begin + data + b"\r\n" * 60)
+        assert not isinstance(bad.value, NoHeader)
 
 
 @given(st.binary(max_size=200), st.sampled_from([b"", b"PROXY ", b"PROXY TCP4 ", SIGNATURE, SIGNATURE + b"\x21\x11"]))
