@@ -10,6 +10,7 @@ import pytest
 import structlog
 
 from gateway.cli import main
+from gateway.telemetry.logs import QUIET
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,10 @@ def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
         out, err = capsys.readouterr()
         return Done(int(caught.value.code or 0), out, err)
 
-    handlers = logging.getLogger().handlers[:]
+    loggers = [logging.getLogger(name) for name in ("", *QUIET)]
+    levels, handlers = [logger.level for logger in loggers], loggers[0].handlers[:]
     yield run
-    logging.getLogger().handlers[:] = handlers
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)
+    loggers[0].handlers[:] = handlers
     structlog.reset_defaults()
