@@ -5,6 +5,7 @@ Owns what a token must be and what its claims mean. Leaves signatures to joserfc
 
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from joserfc import jws, jwt
@@ -136,9 +137,5 @@ def _texts(claim: object) -> list[str]:
     return [entry for entry in entries if isinstance(entry, str)]
 
 
-class _no_warnings(warnings.catch_warnings):  # noqa: N801 - used like the function that it narrows
-    """joserfc warns of EdDSA's older name; which names are good enough is the configuration's to say."""
-
-    def __enter__(self) -> None:
-        super().__enter__()
-        warnings.simplefilter("ignore", SecurityWarning)
+_no_warnings = partial(warnings.catch_warnings, action="ignore", category=SecurityWarning)
+"""joserfc warns of EdDSA's older name; which names are good enough is the configuration's to say."""

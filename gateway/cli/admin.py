@@ -37,7 +37,7 @@ def ticket(
     console: Annotated[str, typer.Argument(metavar="PROVIDER/INSTANCE")],
     user: Annotated[str | None, typer.Option(help="Whose it is to be; without it who runs this command.")] = None,
     ttl: Annotated[float | None, typer.Option(metavar="SECONDS", min=1, help="How long it is good.")] = None,
-    view_only: Annotated[bool, typer.Option("--view-only", help="To look, not to touch.")] = False,  # noqa: FBT002 -- an option
+    view_only: Annotated[bool, typer.Option("--view-only", help="To look, not to touch.")] = False,
 ) -> None:
     """Mint a link that opens a console once, over the admin API."""
     from gateway.app.remote import AdminApi
@@ -52,7 +52,7 @@ def list_sessions(
     user: OfUser = None,
     console: OfConsole = None,
     reference: OfReference = None,
-    as_json: AsJson = False,  # noqa: FBT002 -- an option
+    as_json: AsJson = False,
 ) -> None:
     """List the open sessions of all replicas: a table on a terminal, else lines with tabs between their fields."""
     from gateway.app.remote import AdminApi
@@ -73,7 +73,7 @@ def list_sessions(
 
 
 @sessions.command()
-def show(id_: Annotated[str, typer.Argument(metavar="ID")], as_json: AsJson = False) -> None:  # noqa: FBT002 -- an option
+def show(id_: Annotated[str, typer.Argument(metavar="ID")], as_json: AsJson = False) -> None:
     """Show all that is told of a session: a table on a terminal, else JSON."""
     from gateway.app.remote import AdminApi
 

@@ -57,7 +57,7 @@ def main() -> None:
         app(prog_name="vnc-gateway")
 
 
-def _version(wanted: bool) -> None:  # noqa: FBT001 -- typer calls it with the option's value
+def _version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"vnc-gateway {__version__}")
         raise typer.Exit
@@ -65,7 +65,7 @@ def _version(wanted: bool) -> None:  # noqa: FBT001 -- typer calls it with the o
 
 @app.callback()
 def _common(
-    version: Annotated[  # noqa: FBT002 -- an option
+    version: Annotated[
         bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
     ] = False,
 ) -> None:
@@ -125,7 +125,7 @@ def simulate(
         float, typer.Option(metavar="X", min=0.001, help="Let the clouds' clocks run X times as fast.")
     ] = 1.0,
     idle_counts: Annotated[IdleCounts, typer.Option(help="What keeps an idle console open.")] = IdleCounts.RFB,
-    no_pong: Annotated[bool, typer.Option("--no-pong", help="Never answer a WebSocket ping.")] = False,  # noqa: FBT002 -- an option
+    no_pong: Annotated[bool, typer.Option("--no-pong", help="Never answer a WebSocket ping.")] = False,
 ) -> None:
     """Run only the simulated clouds, for tests."""
     from gateway.app import simulating

@@ -125,8 +125,7 @@ class Relay:
         self._payload_before -= upstream.payload_out  # the handshake is no message of a session's
         self._lost = lost = asyncio.get_running_loop().create_future()
         upstream.on_payload = self._from_upstream
-        if upstream.can_ping:
-            upstream.ping()  # only once a host has answered one does its silence mean anything
+        upstream.ping()  # only once a host has answered one does its silence mean anything
         self.browser.join(upstream)
         upstream.report_end(lambda error: None if lost.done() else lost.set_result(error))
 

@@ -18,6 +18,8 @@ from gateway.telemetry.replica import replica
 
 Format = Literal["auto", "console", "json"]
 Level = Literal["debug", "info", "warning", "error", "critical"]
+"""The configuration's, and "critical" for a command whose one line says what is wrong: then nothing is logged."""
+
 # What libraries tell about each request or selector holds addresses and helps nobody.
 QUIET = ("aiohttp.access", "asyncio", "websockets")
 
